@@ -1,0 +1,141 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using CurateMe.Ledger.Money;
+
+namespace CurateMe.Ledger.Pricing;
+
+/// <summary>What one model of one provider costs, and its limits. Immutable; every figure has a source and a date.</summary>
+public sealed class ModelPrice
+{
+    /// <summary>
+    /// Tokens that one input picture is assumed to be billed at, at most, when the price list does not say: above every published figure
+    /// of a vision model that is billed by tile or patch, but for the gpt-4o-mini family, which has its own.
+    /// </summary>
+    public const int DefaultMaxTokensPerImage = 16_384;
+
+    const int Tiers = 4;
+    const int TableSize = Tiers * 2 * BilledUnits.Count;
+
+    readonly long[] _pico;
+    readonly long[] _highestInput = new long[Tiers * 2];
+    readonly long[] _highestOutput = new long[Tiers];
+    readonly long _threshold;
+    readonly ulong _priced;
+    readonly FrozenDictionary<string, long> _variants;
+
+    internal ModelPrice(PriceRow row)
+    {
+        Provider = row.Provider;
+        Model = row.Model;
+        Aliases = row.Aliases ?? [];
+        Mode = row.Mode ?? ModelMode.Chat;
+        MaxInputTokens = row.MaxInputTokens;
+        MaxOutputTokens = row.MaxOutputTokens;
+        MaxTokensPerImage = row.MaxTokensPerImage ?? DefaultMaxTokensPerImage;
+        MaxTokensPerGeneratedImage = row.MaxTokensPerGeneratedImage;
+        Retires = row.Retires;
+        Source = row.Source ?? "";
+        AsOf = row.AsOf ?? default;
+        LongContextThreshold = row.LongContext?.Threshold;
+        _threshold = LongContextThreshold ?? long.MaxValue;
+        _variants = row.Prices?.Variants.ToFrozenDictionary(StringComparer.Ordinal) ?? FrozenDictionary<string, long>.Empty;
+        _pico = new long[TableSize];
+        PriceTable.Fill(row, _pico, out _priced);
+        for (var tier = 0; tier < Tiers; tier++) FindHighest((ServiceTier)tier);
+    }
+
+    public string Provider { get; }
+
+    /// <summary>The name a caller sends; <c>*</c> for a row that prices every other model of its provider.</summary>
+    public string Model { get; }
+
+    public ImmutableArray<string> Aliases { get; }
+    public ModelMode Mode { get; }
+    public long? MaxInputTokens { get; }
+
+    /// <summary>The most tokens one answer can have, reasoning included.</summary>
+    public long? MaxOutputTokens { get; }
+
+    /// <summary>Upper bound of the tokens that one input picture of any size is billed at.</summary>
+    public int MaxTokensPerImage { get; }
+
+    /// <summary>Upper bound of the image output tokens of one generated picture, for models that bill pictures by token.</summary>
+    public int? MaxTokensPerGeneratedImage { get; }
+
+    /// <summary>The day the provider stops serving it, where announced.</summary>
+    public DateOnly? Retires { get; }
+
+    /// <summary>The page or the contract the figures were taken from.</summary>
+    public string Source { get; }
+
+    /// <summary>The day they were taken.</summary>
+    public DateOnly AsOf { get; }
+
+    /// <summary>Prompts of more tokens than this are billed at the long-context prices, the whole request.</summary>
+    public long? LongContextThreshold { get; }
+
+    /// <summary>The names of size and quality that generated pictures are priced by; empty when a picture has one price or none.</summary>
+    public IReadOnlyCollection<string> ImageVariants => _variants.Keys;
+
+    /// <summary>Nothing this model does is billed.</summary>
+    public bool IsFree => !_pico.AsSpan().ContainsAnyExcept(0L);
+
+    /// <summary>Whether the list says what this unit costs, itself or by a documented rule (reasoning is output). A unit that is not priced costs nothing here.</summary>
+    public bool IsPriced(BilledUnit unit) => (_priced >> (int)unit & 1) != 0;
+
+    /// <summary>The exact cost. Long-context prices apply to the whole request when its prompt tokens exceed the threshold.</summary>
+    /// <param name="usage">What was used, in disjoint counts.</param>
+    /// <param name="tier">The tier billed; without a price of its own it is billed as standard.</param>
+    /// <param name="imageVariant">Size and quality of generated pictures, such as <c>1024x1024/hd</c>; unknown or absent: the dearest of the model.</param>
+    public PicoUsd Cost(in UsageCounts usage, ServiceTier tier, string? imageVariant = null)
+    {
+        var counts = UsageCounts.AsSpan(in usage);
+        var prices = Row(tier, usage.PromptTokens > _threshold)[..counts.Length];
+        Int128 sum = 0;
+        for (var unit = 0; unit < counts.Length; unit++)
+        {
+            if (counts[unit] != 0) sum += (Int128)Math.BigMul((ulong)counts[unit], (ulong)prices[unit]);
+        }
+        var images = counts[(int)BilledUnit.Image];
+        if (images != 0 && imageVariant is not null && _variants.Count != 0)
+            sum -= images * (Int128)(prices[(int)BilledUnit.Image] - PicoPerImage(imageVariant));
+        return new PicoUsd(sum);
+    }
+
+    /// <summary>Pico-dollars per unit. Pictures answer their dearest variant.</summary>
+    public long PicoPerUnit(BilledUnit unit, ServiceTier tier = ServiceTier.Standard, bool longContext = false) => Row(tier, longContext)[(int)unit];
+
+    /// <summary>Pico-dollars per generated picture: that of <c>size/quality</c>, else of <c>size</c>, else the dearest.</summary>
+    public long PicoPerImage(string? variant)
+    {
+        if (variant is not null && _variants.Count != 0)
+        {
+            if (_variants.TryGetValue(variant, out var pico)) return pico;
+            var slash = variant.IndexOf('/', StringComparison.Ordinal);
+            if (slash > 0 && _variants.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(variant.AsSpan(0, slash), out pico)) return pico;
+        }
+        return _pico[(int)BilledUnit.Image];
+    }
+
+    /// <summary>The dearest pico-dollars this unit may be billed at under the tier, above or below the long-context threshold.</summary>
+    public long HighestPico(BilledUnit unit, ServiceTier tier = ServiceTier.Standard) =>
+        Math.Max(Row(tier, longContext: false)[(int)unit], Row(tier, longContext: true)[(int)unit]);
+
+    /// <summary>The dearest pico-dollars a token of text input may be billed at: fresh or cached, long context or not, and written to the cache where asked.</summary>
+    public long HighestInputPico(ServiceTier tier, bool cacheWrites) => _highestInput[(int)tier * 2 + (cacheWrites ? 1 : 0)];
+
+    /// <summary>The dearest pico-dollars a token of text output may be billed at: seen or reasoning, long context or not.</summary>
+    public long HighestOutputPico(ServiceTier tier) => _highestOutput[(int)tier];
+
+    ReadOnlySpan<long> Row(ServiceTier tier, bool longContext) =>
+        _pico.AsSpan(PriceTable.Offset(tier, longContext && LongContextThreshold is not null), BilledUnits.Count);
+
+    void FindHighest(ServiceTier tier)
+    {
+        var input = Math.Max(HighestPico(BilledUnit.InputToken, tier), HighestPico(BilledUnit.CachedInputToken, tier));
+        var writes = Math.Max(HighestPico(BilledUnit.CacheWrite5mToken, tier), HighestPico(BilledUnit.CacheWrite1hToken, tier));
+        _highestInput[(int)tier * 2] = input;
+        _highestInput[(int)tier * 2 + 1] = Math.Max(input, writes);
+        _highestOutput[(int)tier] = Math.Max(HighestPico(BilledUnit.OutputToken, tier), HighestPico(BilledUnit.ReasoningToken, tier));
+    }
+}

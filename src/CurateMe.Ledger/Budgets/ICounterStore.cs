@@ -1,0 +1,106 @@
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Ledger.Budgets;
+
+/// <summary>
+/// The live totals: spent and held at every node and period. Two implementations: in-process and Redis; one contract-test suite and one
+/// reference model for both. Every operation is atomic over all cells it touches and idempotent by request id.
+/// Calls may throw <see cref="CounterStoreUnavailableException"/>; what happens then is the policy's <c>on_budget_store_loss</c>.
+/// </summary>
+public interface ICounterStore : IAsyncDisposable
+{
+    /// <summary>
+    /// Sets money aside at every node and period of the path, or at none (I1). Grants <see cref="HoldRequest.Desired"/> if it fits, else
+    /// what fits if that is at least <see cref="HoldRequest.Minimum"/>. A request that costs nothing is admitted whatever was spent.
+    /// Asking again with the same id gives the same answer and holds nothing more.
+    /// </summary>
+    ValueTask<HoldOutcome> HoldAsync(HoldRequest request, CancellationToken ct);
+
+    /// <summary>
+    /// Ends a hold: moves it from held to spent with the actual cost (zero for a void), in the period where it was admitted (I4).
+    /// An end that comes second changes nothing (I2).
+    /// </summary>
+    ValueTask<EndOutcome> EndAsync(UsageRecord record, CancellationToken ct);
+
+    /// <summary>
+    /// Ends holds whose time to live is over (I3), charging each in full: the caller writes their presumed records.
+    /// </summary>
+    /// <param name="max">Most holds in one call.</param>
+    ValueTask<IReadOnlyList<UsageRecord>> ExpireAsync(int max, CancellationToken ct);
+
+    /// <summary>What every node of an org has spent and holds in the day and in its month.</summary>
+    ValueTask<IReadOnlyList<CellTotals>> SnapshotAsync(string orgId, DateOnly day, CancellationToken ct);
+
+    /// <summary>
+    /// Sets an org's spent totals of one period to these and leaves what is held as it is (I6). Nodes not named become zero.
+    /// </summary>
+    /// <returns>The cells that changed, with the value before.</returns>
+    ValueTask<IReadOnlyList<CellChange>> RebuildAsync(string orgId, RebuildPeriod period, IReadOnlyDictionary<string, NanoUsd> spentByField, CancellationToken ct);
+
+    /// <summary>Number of live holds, over all orgs where the store can tell, else of this process.</summary>
+    ValueTask<CounterHealth> CheckAsync(CancellationToken ct);
+}
+
+/// <summary>The store did not answer.</summary>
+/// <param name="outcomeUnknown">True when the operation may have been carried out; asking again is safe.</param>
+public sealed class CounterStoreUnavailableException(string message, bool outcomeUnknown, Exception? inner = null) : Exception(message, inner)
+{
+    public bool OutcomeUnknown { get; } = outcomeUnknown;
+}
+
+/// <summary>Which hash of counters: a day, a month, or the lives of sessions.</summary>
+public readonly record struct RebuildPeriod(PeriodKind Kind, DateOnly Day);
+
+/// <summary>A wish for money.</summary>
+/// <param name="Record">Names the hold (its id), the day of admission, and what a presumed record is made from.</param>
+/// <param name="Desired">Upper bound of what the call may cost.</param>
+/// <param name="Minimum">Least that is of use when the budget cannot afford it all; equal to <paramref name="Desired"/> when the caller set the cap.</param>
+/// <param name="TimeToLive">Longest the call can last, drain included; the hold expires after it.</param>
+public readonly record struct HoldRequest(UsageRecord Record, BudgetPath Path, NanoUsd Desired, NanoUsd Minimum, TimeSpan TimeToLive);
+
+public enum HoldVerdict : byte
+{
+    Admitted,
+    BudgetExceeded,
+    RateLimited,
+    ConcurrencyLimited,
+}
+
+/// <summary>The answer to a wish. On a denial nothing is held anywhere.</summary>
+public readonly record struct HoldOutcome
+{
+    public required HoldVerdict Verdict { get; init; }
+
+    /// <summary>What is held; at least the minimum asked for.</summary>
+    public NanoUsd Granted { get; init; }
+
+    /// <summary>Who said no; null when admitted.</summary>
+    public BudgetNode? BlockedAt { get; init; }
+    public PeriodKind BlockedPeriod { get; init; }
+    public NanoUsd BlockedSpent { get; init; }
+    public NanoUsd BlockedHeld { get; init; }
+    public NanoUsd BlockedLimit { get; init; }
+
+    /// <summary>The org's day after this operation.</summary>
+    public NanoUsd OrgDaySpent { get; init; }
+    public NanoUsd OrgDayHeld { get; init; }
+    public RateFigures Rate { get; init; }
+
+    /// <summary>True when the store was away and this was decided without it.</summary>
+    public bool NonAtomic { get; init; }
+}
+
+/// <summary>The tightest rate limit of the path. <see cref="Limit"/> 0 means there is none.</summary>
+/// <param name="ResetMs">Milliseconds until all of the limit is free again.</param>
+/// <param name="RetryAfterMs">Milliseconds until one more request fits; 0 when one fits now.</param>
+public readonly record struct RateFigures(int Limit, int Remaining, int ResetMs, int RetryAfterMs);
+
+/// <param name="Applied">False when the hold had already ended, or never was.</param>
+public readonly record struct EndOutcome(bool Applied, NanoUsd OrgDaySpent, NanoUsd OrgDayHeld);
+
+public sealed record CellTotals(NodeKind Kind, string NodeId, string Field, PeriodKind Period, NanoUsd Spent, NanoUsd Held);
+
+public sealed record CellChange(string Field, PeriodKind Period, NanoUsd Before, NanoUsd After);
+
+public sealed record CounterHealth(bool Connected, double LatencyMs, long LiveHolds, DateTimeOffset? LastWrite);

@@ -1,0 +1,125 @@
+using CurateMe.Ledger.Money;
+
+namespace CurateMe.Ledger.Records;
+
+/// <summary>
+/// The durable usage records. Two implementations: SQLite (one process) and MongoDB (shared); one contract-test suite runs on both.
+/// Every call may throw <see cref="LedgerUnavailableException"/>; writing again what was written is always safe.
+/// </summary>
+public interface IUsageLedger : IAsyncDisposable
+{
+    /// <summary>
+    /// Stores records whose ids are not there yet and leaves the others alone (I8). When it returns, all of the batch are durable.
+    /// </summary>
+    /// <returns>How many were new.</returns>
+    Task<int> RecordAsync(IReadOnlyList<UsageRecord> batch, CancellationToken ct);
+
+    /// <summary>One record, or null. Tenants are told apart by <paramref name="orgId"/>: another's record is null (I10).</summary>
+    Task<UsageRecord?> FindAsync(string orgId, RequestId id, CancellationToken ct);
+
+    /// <summary>A page of records, at most <see cref="UsageQuery.MaxLimit"/>.</summary>
+    Task<UsagePage> QueryAsync(UsageQuery query, CancellationToken ct);
+
+    /// <summary>
+    /// Money charged at each (org, team, key) in a day or a month, for rebuilding counters (I6) and for billing.
+    /// </summary>
+    /// <param name="orgId">One org, or null for all.</param>
+    Task<IReadOnlyList<LeafSpend>> SpendAsync(string? orgId, SpendPeriod period, CancellationToken ct);
+
+    /// <summary>Money charged in a runner session since it began, per session of one org, or of all when null.</summary>
+    Task<IReadOnlyList<SessionSpend>> SessionSpendAsync(string? orgId, CancellationToken ct);
+
+    /// <summary>Sums grouped by the dimensions asked for, dearest first.</summary>
+    Task<IReadOnlyList<BreakdownRow>> BreakdownAsync(BreakdownQuery query, CancellationToken ct);
+
+    /// <summary>Reads one thing, to learn whether the ledger answers; gives the time of the newest record written by this process or seen in the store.</summary>
+    Task<LedgerHealth> CheckAsync(CancellationToken ct);
+}
+
+/// <summary>The ledger did not answer or refused; nothing is known to be written.</summary>
+public sealed class LedgerUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>One UTC day, or one month when <see cref="Month"/> is set (then <see cref="Day"/> is its first).</summary>
+public readonly record struct SpendPeriod(DateOnly Day, bool Month)
+{
+    public static SpendPeriod OfDay(DateOnly day) => new(day, Month: false);
+    public static SpendPeriod OfMonth(DateOnly day) => new(new DateOnly(day.Year, day.Month, 1), Month: true);
+
+    /// <summary>First day after the period.</summary>
+    public DateOnly End => Month ? Day.AddMonths(1) : Day.AddDays(1);
+}
+
+public sealed record LeafSpend(string OrgId, string? TeamId, string KeyId, NanoUsd Cost, long Requests);
+
+public sealed record SessionSpend(string OrgId, string? RunnerId, string SessionId, NanoUsd Cost, long Requests, DateTimeOffset Last);
+
+public enum UsageSort : byte
+{
+    TimeDesc,
+    TimeAsc,
+    CostDesc,
+    CostAsc,
+}
+
+/// <summary>Which usage records, in what order. All conditions are joined by AND.</summary>
+public sealed record UsageQuery
+{
+    /// <summary>Most records in one page.</summary>
+    public const int MaxLimit = 1000;
+
+    public required string OrgId { get; init; }
+    public int Limit { get; init; } = 50;
+
+    /// <summary>Opaque, from the page before.</summary>
+    public string? Cursor { get; init; }
+    public UsageSort Sort { get; init; }
+    public string? KeyId { get; init; }
+    public string? TeamId { get; init; }
+    public string? RunnerId { get; init; }
+    public string? SessionId { get; init; }
+    public string? Model { get; init; }
+    public string? Provider { get; init; }
+
+    /// <summary>Inclusive.</summary>
+    public DateTimeOffset? From { get; init; }
+
+    /// <summary>Exclusive.</summary>
+    public DateTimeOffset? To { get; init; }
+    public RecordStatus? Status { get; init; }
+    public UsageSource? Source { get; init; }
+}
+
+public sealed record UsagePage(IReadOnlyList<UsageRecord> Records, string? NextCursor);
+
+/// <summary>Dimensions a breakdown may group by; <see cref="Tag"/> needs <see cref="BreakdownQuery.TagName"/>.</summary>
+public enum BreakdownDimension : byte
+{
+    Model,
+    Provider,
+    Team,
+    Key,
+    Runner,
+    Session,
+    Tag,
+    Hour,
+    Day,
+}
+
+public sealed record BreakdownQuery
+{
+    /// <summary>Most rows in one answer.</summary>
+    public const int MaxRows = 10_000;
+
+    /// <summary>Null asks for all orgs (platform operators only).</summary>
+    public string? OrgId { get; init; }
+    public required DateTimeOffset From { get; init; }
+    public required DateTimeOffset To { get; init; }
+    public required IReadOnlyList<BreakdownDimension> By { get; init; }
+    public string? TagName { get; init; }
+    public int Limit { get; init; } = MaxRows;
+}
+
+/// <summary>One group. <see cref="Values"/> are in the order of <see cref="BreakdownQuery.By"/>; null where records have none.</summary>
+public sealed record BreakdownRow(IReadOnlyList<string?> Values, NanoUsd Cost, long Requests, long PromptTokens, long CompletionTokens);
+
+public sealed record LedgerHealth(bool Connected, double LatencyMs, DateTimeOffset? LastWrite);

@@ -33,10 +33,21 @@ public interface ICounterStore : IAsyncDisposable
     ValueTask<IReadOnlyList<CellTotals>> SnapshotAsync(string orgId, DateOnly day, CancellationToken ct);
 
     /// <summary>
-    /// Sets an org's spent totals of one period to these and leaves what is held as it is (I6). Nodes not named become zero.
+    /// Says that these ended holds are in the ledger now, so that they no longer explain a difference between the two.
     /// </summary>
-    /// <returns>The cells that changed, with the value before.</returns>
-    ValueTask<IReadOnlyList<CellChange>> RebuildAsync(string orgId, RebuildPeriod period, IReadOnlyDictionary<string, NanoUsd> spentByField, CancellationToken ct);
+    ValueTask ConfirmAsync(IReadOnlyList<UsageRecord> recorded, CancellationToken ct);
+
+    /// <summary>
+    /// Begins a reconciliation of one org: what is spent at this instant, which holds are live, which ended ones the ledger may lack;
+    /// from here on the store remembers every new hold until <see cref="AdjustAsync"/>. A second mark replaces the first.
+    /// </summary>
+    ValueTask<CounterMark> MarkAsync(string orgId, CancellationToken ct);
+
+    /// <summary>Holds taken since the mark. Throws <see cref="InvalidOperationException"/> when the mark was replaced or overran <see cref="CounterMark.MaxCaptured"/>.</summary>
+    ValueTask<IReadOnlyList<RequestId>> CapturedAsync(CounterMark mark, CancellationToken ct);
+
+    /// <summary>Adds the differences to spent, at once, and ends the mark. Differences, not totals: what happened since the mark stays (I6).</summary>
+    ValueTask AdjustAsync(CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct);
 
     /// <summary>Number of live holds, over all orgs where the store can tell, else of this process.</summary>
     ValueTask<CounterHealth> CheckAsync(CancellationToken ct);
@@ -48,9 +59,6 @@ public sealed class CounterStoreUnavailableException(string message, bool outcom
 {
     public bool OutcomeUnknown { get; } = outcomeUnknown;
 }
-
-/// <summary>Which hash of counters: a day, a month, or the lives of sessions.</summary>
-public readonly record struct RebuildPeriod(PeriodKind Kind, DateOnly Day);
 
 /// <summary>A wish for money.</summary>
 /// <param name="Record">Names the hold (its id), the day of admission, and what a presumed record is made from.</param>
@@ -101,6 +109,20 @@ public readonly record struct EndOutcome(bool Applied, NanoUsd OrgDaySpent, Nano
 
 public sealed record CellTotals(NodeKind Kind, string NodeId, string Field, PeriodKind Period, NanoUsd Spent, NanoUsd Held);
 
-public sealed record CellChange(string Field, PeriodKind Period, NanoUsd Before, NanoUsd After);
+/// <summary>A counter's name within its org: the node's field, and the first day of the period (default for <see cref="PeriodKind.Life"/>).</summary>
+public readonly record struct CellName(string Field, PeriodKind Period, DateOnly Start);
+
+public readonly record struct CellDelta(CellName Cell, NanoUsd Delta);
+
+/// <summary>An org's counters at one instant.</summary>
+/// <param name="Number">Tells this mark from a later one of the same org.</param>
+/// <param name="Live">Holds not ended.</param>
+/// <param name="Unrecorded">Ended holds that the ledger was not yet seen to have.</param>
+public sealed record CounterMark(
+    string OrgId, long Number, DateTimeOffset At, IReadOnlyDictionary<CellName, NanoUsd> Spent, IReadOnlyList<RequestId> Live, IReadOnlyList<UsageRecord> Unrecorded)
+{
+    /// <summary>Most holds remembered between a mark and its adjustment.</summary>
+    public const int MaxCaptured = 200_000;
+}
 
 public sealed record CounterHealth(bool Connected, double LatencyMs, long LiveHolds, DateTimeOffset? LastWrite);

@@ -24,10 +24,15 @@ public interface IUsageLedger : IAsyncDisposable
     /// Money charged at each (org, team, key) in a day or a month, for rebuilding counters (I6) and for billing.
     /// </summary>
     /// <param name="orgId">One org, or null for all.</param>
-    Task<IReadOnlyList<LeafSpend>> SpendAsync(string? orgId, SpendPeriod period, CancellationToken ct);
+    /// <param name="except">Records to leave out, when <paramref name="orgId"/> is given.</param>
+    /// <param name="before">Leave out records admitted at or after this instant, when <paramref name="orgId"/> is given.</param>
+    Task<IReadOnlyList<LeafSpend>> SpendAsync(string? orgId, SpendPeriod period, IReadOnlySet<RequestId>? except, DateTimeOffset? before, CancellationToken ct);
 
-    /// <summary>Money charged in a runner session since it began, per session of one org, or of all when null.</summary>
-    Task<IReadOnlyList<SessionSpend>> SessionSpendAsync(string? orgId, CancellationToken ct);
+    /// <summary>Money charged in runner sessions since they began, of one org or of all when null; only sessions with a record since <paramref name="since"/>.</summary>
+    /// <param name="except">As in <see cref="SpendAsync"/>.</param>
+    /// <param name="before">As in <see cref="SpendAsync"/>.</param>
+    Task<IReadOnlyList<SessionSpend>> SessionSpendAsync(
+        string? orgId, DateTimeOffset since, IReadOnlySet<RequestId>? except, DateTimeOffset? before, CancellationToken ct);
 
     /// <summary>Sums grouped by the dimensions asked for, dearest first.</summary>
     Task<IReadOnlyList<BreakdownRow>> BreakdownAsync(BreakdownQuery query, CancellationToken ct);

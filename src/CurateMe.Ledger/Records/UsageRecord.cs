@@ -36,6 +36,9 @@ public enum RecordStatus : byte
 
     /// <summary>The hold's owner died or never ended it.</summary>
     Expired = 5,
+
+    /// <summary>Forwarded, and the provider did not bill: it refused, failed, or could not be reached.</summary>
+    Failed = 6,
 }
 
 /// <summary>
@@ -108,4 +111,14 @@ public sealed class UsageRecord
 
     /// <summary>Milliseconds from admission to the provider's first body byte; 0 when there was none.</summary>
     public int TtftMs { get; set; }
+
+    /// <summary>The record as it was when the money was held.</summary>
+    internal UsageRecord AsHeld()
+    {
+        var held = (UsageRecord)MemberwiseClone();
+        held.Status = RecordStatus.Held;
+        held.Usage = default;
+        held.Cost = NanoUsd.Zero;
+        return held;
+    }
 }

@@ -1,0 +1,409 @@
+using System.Runtime.CompilerServices;
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Ledger.Budgets;
+
+/// <summary>The counters of one org. Every public method is one step under the org's lock.</summary>
+sealed class OrgCounters
+{
+    /// <summary>How long a session's total is kept after its last request.</summary>
+    public static readonly TimeSpan SessionMemory = TimeSpan.FromDays(30);
+
+    readonly Lock gate = new();
+    readonly Dictionary<CellName, Cell> cells = [];
+    readonly Dictionary<string, NodeActivity> activities = new(StringComparer.Ordinal);
+    readonly Dictionary<RequestId, LiveHold> live = [];
+    readonly Dictionary<RequestId, UsageRecord> unrecorded = [];
+    List<RequestId>? captured;
+    long markNumber;
+
+    public int LiveCount
+    {
+        get
+        {
+            lock (gate)
+            {
+                return live.Count;
+            }
+        }
+    }
+
+    public HoldOutcome Hold(in HoldRequest request, DateTimeOffset now, long timestamp, long frequency)
+    {
+        var record = request.Record;
+        lock (gate)
+        {
+            if (live.TryGetValue(record.Id, out var before))
+            {
+                return Admitted(before.Amount, before.OrgDay, default);
+            }
+            var hold = new LiveHold { Record = record, Expires = now + request.TimeToLive };
+            FindCells(ref hold, request.Path, record.Day, now);
+
+            var rate = TakeRate(in hold, request.Path, timestamp, frequency, out var limitedAt);
+            if (limitedAt is not null)
+            {
+                return Denied(HoldVerdict.RateLimited, limitedAt, hold.OrgDay, rate);
+            }
+            for (var i = 0; i < request.Path.Nodes.Count; i++)
+            {
+                if (hold.Activities[i]!.Live >= (request.Path.Nodes[i].MaxConcurrency ?? int.MaxValue))
+                {
+                    return Denied(HoldVerdict.ConcurrencyLimited, request.Path.Nodes[i], hold.OrgDay, rate);
+                }
+            }
+            hold.Amount = request.Desired;
+            if (request.Desired > NanoUsd.Zero && !Afford(ref hold, in request, out var denial))
+            {
+                return denial with { Rate = rate };
+            }
+            Place(in hold, request.Path.Nodes.Count);
+            captured?.Add(record.Id);
+            return Admitted(hold.Amount, hold.OrgDay, rate);
+        }
+    }
+
+    public EndOutcome End(UsageRecord record)
+    {
+        lock (gate)
+        {
+            if (!live.Remove(record.Id, out var hold))
+            {
+                var day = cells.GetValueOrDefault(new CellName("org", PeriodKind.Day, record.Day));
+                return new EndOutcome(Applied: false, day?.Spent ?? NanoUsd.Zero, day?.Held ?? NanoUsd.Zero);
+            }
+            Release(in hold, record.Cost);
+            if (record.Status != RecordStatus.Held)
+            {
+                unrecorded[record.Id] = record;
+            }
+            return new EndOutcome(Applied: true, hold.OrgDay.Spent, hold.OrgDay.Held);
+        }
+    }
+
+    public void Expire(DateTimeOffset now, int max, ref List<UsageRecord>? expired)
+    {
+        lock (gate)
+        {
+            List<RequestId>? over = null;
+            foreach (var (id, hold) in live)
+            {
+                if (hold.Expires <= now && (over?.Count ?? 0) < max)
+                {
+                    (over ??= []).Add(id);
+                }
+            }
+            foreach (var id in over ?? [])
+            {
+                live.Remove(id, out var hold);
+                Presumed.Complete(hold.Record, RecordStatus.Expired, now);
+                Release(in hold, hold.Record.Cost);
+                unrecorded[id] = hold.Record;
+                (expired ??= []).Add(hold.Record);
+            }
+        }
+    }
+
+    public IReadOnlyList<CellTotals> Snapshot(DateOnly day)
+    {
+        var month = new DateOnly(day.Year, day.Month, 1);
+        lock (gate)
+        {
+            List<CellTotals> totals = [];
+            foreach (var (name, cell) in cells)
+            {
+                if (name.Period == PeriodKind.Life || name.Start == (name.Period == PeriodKind.Day ? day : month))
+                {
+                    totals.Add(new CellTotals(cell.Kind, cell.NodeId, name.Field, name.Period, cell.Spent, cell.Held));
+                }
+            }
+            return totals;
+        }
+    }
+
+    public void Confirm(RequestId id)
+    {
+        lock (gate)
+        {
+            unrecorded.Remove(id);
+        }
+    }
+
+    public CounterMark Mark(string orgId, DateTimeOffset now)
+    {
+        lock (gate)
+        {
+            captured = [];
+            return new CounterMark(
+                orgId, ++markNumber, now, cells.ToDictionary(static c => c.Key, static c => c.Value.Spent), [.. live.Keys], [.. unrecorded.Values]);
+        }
+    }
+
+    public IReadOnlyList<RequestId> Captured(CounterMark mark)
+    {
+        lock (gate)
+        {
+            return [.. Current(mark)];
+        }
+    }
+
+    public void Adjust(CounterMark mark, IReadOnlyList<CellDelta> deltas)
+    {
+        lock (gate)
+        {
+            Current(mark);
+            captured = null;
+            foreach (var (name, delta) in deltas)
+            {
+                var cell = CellOf(name, KindOf(name.Field), IdOf(name.Field, mark.OrgId), mark.At);
+                cell.Spent += delta;
+            }
+        }
+    }
+
+    public void Trim(DateTimeOffset now)
+    {
+        var today = DateOnly.FromDateTime(now.UtcDateTime);
+        lock (gate)
+        {
+            foreach (var (name, cell) in cells)
+            {
+                var over = name.Period switch
+                {
+                    PeriodKind.Day => name.Start.AddDays(2) < today,
+                    PeriodKind.Month => name.Start.AddMonths(2) < today,
+                    _ => cell.LastUsed + SessionMemory < now,
+                };
+                if (over && cell.Held == NanoUsd.Zero)
+                {
+                    cells.Remove(name);
+                }
+            }
+            foreach (var (field, activity) in activities)
+            {
+                if (activity.Live == 0 && field.StartsWith("session:", StringComparison.Ordinal))
+                {
+                    activities.Remove(field);
+                }
+            }
+        }
+    }
+
+    List<RequestId> Current(CounterMark mark)
+    {
+        if (captured is null || mark.Number != markNumber)
+        {
+            throw new InvalidOperationException("Another reconciliation of this organisation began meanwhile; run it again.");
+        }
+        if (captured.Count > CounterMark.MaxCaptured)
+        {
+            throw new InvalidOperationException("Too many requests began during the reconciliation; run it again.");
+        }
+        return captured;
+    }
+
+    void FindCells(ref LiveHold hold, BudgetPath path, DateOnly day, DateTimeOffset now)
+    {
+        var month = new DateOnly(day.Year, day.Month, 1);
+        var nodes = path.Nodes;
+        for (var i = 0; i < nodes.Count; i++)
+        {
+            var node = nodes[i];
+            hold.Cells[2 * i] = CellOf(new CellName(node.Field, PeriodKind.Day, day), node.Kind, node.Id, now);
+            hold.Cells[(2 * i) + 1] = CellOf(
+                node.Kind == NodeKind.Session ? new CellName(node.Field, PeriodKind.Life, default) : new CellName(node.Field, PeriodKind.Month, month),
+                node.Kind, node.Id, now);
+            if (!activities.TryGetValue(node.Field, out var activity))
+            {
+                activities.Add(node.Field, activity = new NodeActivity());
+            }
+            hold.Activities[i] = activity;
+        }
+    }
+
+    Cell CellOf(CellName name, NodeKind kind, string nodeId, DateTimeOffset now)
+    {
+        if (!cells.TryGetValue(name, out var cell))
+        {
+            cells.Add(name, cell = new Cell { Kind = kind, NodeId = nodeId });
+        }
+        cell.LastUsed = now;
+        return cell;
+    }
+
+    // A token bucket per node, written as one instant (GCRA): a full minute's allowance may come at once, then it refills evenly.
+    static RateFigures TakeRate(in LiveHold hold, BudgetPath path, long timestamp, long frequency, out BudgetNode? limitedAt)
+    {
+        var minute = 60 * frequency;
+        var tightest = default(RateFigures);
+        limitedAt = null;
+        for (var i = 0; i < path.Nodes.Count; i++)
+        {
+            if (path.Nodes[i].RequestsPerMinute is not { } limit)
+            {
+                continue;
+            }
+            var step = limit == 0 ? minute : minute / limit;
+            var backlog = Math.Max(0, hold.Activities[i]!.FreeAt - timestamp);
+            var wait = limit == 0 ? minute : backlog + step - minute;
+            var figures = new RateFigures(
+                limit,
+                limit == 0 ? 0 : (int)Math.Max(0, ((minute - backlog) / step) - 1),
+                (int)((backlog + (wait > 0 ? 0 : step)) * 1000 / frequency),
+                wait > 0 ? (int)((wait * 1000 / frequency) + 1) : 0);
+            if (wait > 0)
+            {
+                limitedAt = path.Nodes[i];
+                return figures;
+            }
+            if (tightest.Limit == 0 || figures.Remaining < tightest.Remaining)
+            {
+                tightest = figures;
+            }
+        }
+        for (var i = 0; i < path.Nodes.Count; i++)
+        {
+            if (path.Nodes[i].RequestsPerMinute is { } limit and > 0)
+            {
+                var activity = hold.Activities[i]!;
+                activity.FreeAt = Math.Max(activity.FreeAt, timestamp) + (minute / limit);
+            }
+        }
+        return tightest;
+    }
+
+    // I1: what is granted fits at every node and period, so spent + held never passes a limit.
+    static bool Afford(ref LiveHold hold, in HoldRequest request, out HoldOutcome denial)
+    {
+        denial = default;
+        for (var i = 0; i < request.Path.Nodes.Count; i++)
+        {
+            var node = request.Path.Nodes[i];
+            for (var half = 0; half < 2; half++)
+            {
+                var period = half == 0 ? PeriodKind.Day : node.Kind == NodeKind.Session ? PeriodKind.Life : PeriodKind.Month;
+                var limit = period switch
+                {
+                    PeriodKind.Day => node.DailyLimit,
+                    PeriodKind.Month => node.MonthlyLimit,
+                    _ => node.LifeLimit,
+                };
+                if (limit is not { } most)
+                {
+                    continue;
+                }
+                var cell = hold.Cells[(2 * i) + half]!;
+                var left = most - cell.Spent - cell.Held;
+                if (left < request.Minimum)
+                {
+                    denial = Denied(HoldVerdict.BudgetExceeded, node, hold.OrgDay, default) with
+                    {
+                        BlockedPeriod = period,
+                        BlockedSpent = cell.Spent,
+                        BlockedHeld = cell.Held,
+                        BlockedLimit = most,
+                    };
+                    return false;
+                }
+                if (left < hold.Amount)
+                {
+                    hold.Amount = left;
+                }
+            }
+        }
+        return true;
+    }
+
+    void Place(in LiveHold hold, int nodes)
+    {
+        for (var i = 0; i < 2 * nodes; i++)
+        {
+            hold.Cells[i]!.Held += hold.Amount;
+        }
+        for (var i = 0; i < nodes; i++)
+        {
+            hold.Activities[i]!.Live++;
+        }
+        live.Add(hold.Record.Id, hold);
+    }
+
+    static void Release(in LiveHold hold, NanoUsd cost)
+    {
+        for (var i = 0; i < 2 * BudgetPath.MaxNodes && hold.Cells[i] is { } cell; i++)
+        {
+            cell.Held -= hold.Amount;
+            cell.Spent += cost;
+        }
+        for (var i = 0; i < BudgetPath.MaxNodes && hold.Activities[i] is { } activity; i++)
+        {
+            activity.Live--;
+        }
+    }
+
+    static HoldOutcome Admitted(NanoUsd amount, Cell orgDay, RateFigures rate) => new()
+    {
+        Verdict = HoldVerdict.Admitted,
+        Granted = amount,
+        OrgDaySpent = orgDay.Spent,
+        OrgDayHeld = orgDay.Held,
+        Rate = rate,
+    };
+
+    static HoldOutcome Denied(HoldVerdict verdict, BudgetNode at, Cell orgDay, RateFigures rate) => new()
+    {
+        Verdict = verdict,
+        BlockedAt = at,
+        OrgDaySpent = orgDay.Spent,
+        OrgDayHeld = orgDay.Held,
+        Rate = rate,
+    };
+
+    static NodeKind KindOf(string field) => field.Split(':', 2)[0] switch
+    {
+        "org" => NodeKind.Org,
+        "team" => NodeKind.Team,
+        "key" => NodeKind.Key,
+        _ => NodeKind.Session,
+    };
+
+    static string IdOf(string field, string orgId) => field == "org" ? orgId : field.Split(':', 2)[1];
+
+    sealed class Cell
+    {
+        public required NodeKind Kind;
+        public required string NodeId;
+        public NanoUsd Spent;
+        public NanoUsd Held;
+        public DateTimeOffset LastUsed;
+    }
+
+    sealed class NodeActivity
+    {
+        public int Live;
+        public long FreeAt;
+    }
+
+    struct LiveHold
+    {
+        public UsageRecord Record;
+        public DateTimeOffset Expires;
+        public NanoUsd Amount;
+        public HeldCells Cells;
+        public HeldActivities Activities;
+
+        public readonly Cell OrgDay => Cells[0]!;
+    }
+
+    [InlineArray(2 * BudgetPath.MaxNodes)]
+    struct HeldCells
+    {
+        Cell? first;
+    }
+
+    [InlineArray(BudgetPath.MaxNodes)]
+    struct HeldActivities
+    {
+        NodeActivity? first;
+    }
+}

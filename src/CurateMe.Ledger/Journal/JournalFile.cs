@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using CurateMe.Ledger.Records;
 
 namespace CurateMe.Ledger.Journal;
@@ -8,7 +7,6 @@ namespace CurateMe.Ledger.Journal;
 /// Segments are set aside whole, and an open hold's end has its place reserved, so a full disk refuses new holds and never an end.
 /// Thread-safe. An append is one write to the operating system under a lock; see <see cref="JournalDurability"/> for what it survives.
 /// </summary>
-[SuppressMessage("Naming", "CA1724", Justification = "The domain's word.")]
 public sealed class JournalFile : IAsyncDisposable
 {
     [ThreadStatic]

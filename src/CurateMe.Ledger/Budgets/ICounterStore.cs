@@ -115,6 +115,7 @@ public readonly record struct CellName(string Field, PeriodKind Period, DateOnly
 public readonly record struct CellDelta(CellName Cell, NanoUsd Delta);
 
 /// <summary>An org's counters at one instant.</summary>
+/// <param name="At">Later than the time of admission of every hold so far, by their own clocks.</param>
 /// <param name="Number">Tells this mark from a later one of the same org.</param>
 /// <param name="Live">Holds not ended.</param>
 /// <param name="Unrecorded">Ended holds that the ledger was not yet seen to have.</param>

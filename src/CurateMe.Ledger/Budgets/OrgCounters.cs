@@ -16,6 +16,7 @@ sealed class OrgCounters
     readonly Dictionary<RequestId, LiveHold> live = [];
     readonly Dictionary<RequestId, UsageRecord> unrecorded = [];
     List<RequestId>? captured;
+    DateTimeOffset latest;
     long markNumber;
 
     public int LiveCount
@@ -58,8 +59,9 @@ sealed class OrgCounters
             {
                 return denial with { Rate = rate };
             }
-            Place(in hold, request.Path.Nodes.Count);
+            Place(in hold);
             captured?.Add(record.Id);
+            latest = record.Timestamp > latest ? record.Timestamp : latest;
             return Admitted(hold.Amount, hold.OrgDay, rate);
         }
     }
@@ -135,8 +137,10 @@ sealed class OrgCounters
         lock (gate)
         {
             captured = [];
+            // After every admission so far, whatever the clock has done since.
+            var at = (latest > now ? latest : now).AddMilliseconds(1);
             return new CounterMark(
-                orgId, ++markNumber, now, cells.ToDictionary(static c => c.Key, static c => c.Value.Spent), [.. live.Keys], [.. unrecorded.Values]);
+                orgId, ++markNumber, at, cells.ToDictionary(static c => c.Key, static c => c.Value.Spent), [.. live.Keys], [.. unrecorded.Values]);
         }
     }
 
@@ -210,10 +214,15 @@ sealed class OrgCounters
         for (var i = 0; i < nodes.Count; i++)
         {
             var node = nodes[i];
-            hold.Cells[2 * i] = CellOf(new CellName(node.Field, PeriodKind.Day, day), node.Kind, node.Id, now);
-            hold.Cells[(2 * i) + 1] = CellOf(
-                node.Kind == NodeKind.Session ? new CellName(node.Field, PeriodKind.Life, default) : new CellName(node.Field, PeriodKind.Month, month),
-                node.Kind, node.Id, now);
+            if (node.Kind == NodeKind.Session)
+            {
+                hold.Cells[hold.CellCount++] = CellOf(new CellName(node.Field, PeriodKind.Life, default), node, now);
+            }
+            else
+            {
+                hold.Cells[hold.CellCount++] = CellOf(new CellName(node.Field, PeriodKind.Day, day), node, now);
+                hold.Cells[hold.CellCount++] = CellOf(new CellName(node.Field, PeriodKind.Month, month), node, now);
+            }
             if (!activities.TryGetValue(node.Field, out var activity))
             {
                 activities.Add(node.Field, activity = new NodeActivity());
@@ -221,6 +230,8 @@ sealed class OrgCounters
             hold.Activities[i] = activity;
         }
     }
+
+    Cell CellOf(CellName name, BudgetNode node, DateTimeOffset now) => CellOf(name, node.Kind, node.Id, now);
 
     Cell CellOf(CellName name, NodeKind kind, string nodeId, DateTimeOffset now)
     {
@@ -277,63 +288,62 @@ sealed class OrgCounters
     static bool Afford(ref LiveHold hold, in HoldRequest request, out HoldOutcome denial)
     {
         denial = default;
-        for (var i = 0; i < request.Path.Nodes.Count; i++)
+        var next = 0;
+        foreach (var node in request.Path.Nodes)
         {
-            var node = request.Path.Nodes[i];
-            for (var half = 0; half < 2; half++)
+            var fits = node.Kind == NodeKind.Session
+                ? Fits(ref hold, request.Minimum, node, PeriodKind.Life, node.LifeLimit, hold.Cells[next++]!, ref denial)
+                : Fits(ref hold, request.Minimum, node, PeriodKind.Day, node.DailyLimit, hold.Cells[next++]!, ref denial)
+                    && Fits(ref hold, request.Minimum, node, PeriodKind.Month, node.MonthlyLimit, hold.Cells[next++]!, ref denial);
+            if (!fits)
             {
-                var period = half == 0 ? PeriodKind.Day : node.Kind == NodeKind.Session ? PeriodKind.Life : PeriodKind.Month;
-                var limit = period switch
-                {
-                    PeriodKind.Day => node.DailyLimit,
-                    PeriodKind.Month => node.MonthlyLimit,
-                    _ => node.LifeLimit,
-                };
-                if (limit is not { } most)
-                {
-                    continue;
-                }
-                var cell = hold.Cells[(2 * i) + half]!;
-                var left = most - cell.Spent - cell.Held;
-                if (left < request.Minimum)
-                {
-                    denial = Denied(HoldVerdict.BudgetExceeded, node, hold.OrgDay, default) with
-                    {
-                        BlockedPeriod = period,
-                        BlockedSpent = cell.Spent,
-                        BlockedHeld = cell.Held,
-                        BlockedLimit = most,
-                    };
-                    return false;
-                }
-                if (left < hold.Amount)
-                {
-                    hold.Amount = left;
-                }
+                return false;
             }
         }
         return true;
     }
 
-    void Place(in LiveHold hold, int nodes)
+    static bool Fits(ref LiveHold hold, NanoUsd minimum, BudgetNode node, PeriodKind period, NanoUsd? limit, Cell cell, ref HoldOutcome denial)
     {
-        for (var i = 0; i < 2 * nodes; i++)
+        if (limit is not { } most)
+        {
+            return true;
+        }
+        var left = most - cell.Spent - cell.Held;
+        if (left < minimum)
+        {
+            denial = Denied(HoldVerdict.BudgetExceeded, node, hold.OrgDay, default) with
+            {
+                BlockedPeriod = period,
+                BlockedSpent = cell.Spent,
+                BlockedHeld = cell.Held,
+                BlockedLimit = most,
+            };
+            return false;
+        }
+        hold.Amount = NanoUsd.Min(hold.Amount, left);
+        return true;
+    }
+
+    void Place(in LiveHold hold)
+    {
+        for (var i = 0; i < hold.CellCount; i++)
         {
             hold.Cells[i]!.Held += hold.Amount;
         }
-        for (var i = 0; i < nodes; i++)
+        for (var i = 0; i < BudgetPath.MaxNodes && hold.Activities[i] is { } activity; i++)
         {
-            hold.Activities[i]!.Live++;
+            activity.Live++;
         }
         live.Add(hold.Record.Id, hold);
     }
 
     static void Release(in LiveHold hold, NanoUsd cost)
     {
-        for (var i = 0; i < 2 * BudgetPath.MaxNodes && hold.Cells[i] is { } cell; i++)
+        for (var i = 0; i < hold.CellCount; i++)
         {
-            cell.Held -= hold.Amount;
-            cell.Spent += cost;
+            hold.Cells[i]!.Held -= hold.Amount;
+            hold.Cells[i]!.Spent += cost;
         }
         for (var i = 0; i < BudgetPath.MaxNodes && hold.Activities[i] is { } activity; i++)
         {
@@ -389,6 +399,7 @@ sealed class OrgCounters
         public UsageRecord Record;
         public DateTimeOffset Expires;
         public NanoUsd Amount;
+        public int CellCount;
         public HeldCells Cells;
         public HeldActivities Activities;
 

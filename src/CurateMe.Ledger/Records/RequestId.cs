@@ -15,6 +15,9 @@ public readonly record struct RequestId(UInt128 Value) : IComparable<RequestId>
     const string Prefix = "gw_";
     const string Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+    /// <summary>When it was made, in whole milliseconds.</summary>
+    public DateTimeOffset Made => DateTimeOffset.FromUnixTimeMilliseconds((long)(ulong)(Value >> 80));
+
     /// <summary>A new id at the given instant.</summary>
     public static RequestId New(DateTimeOffset now)
     {

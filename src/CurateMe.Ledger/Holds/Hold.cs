@@ -1,0 +1,96 @@
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Pricing;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Ledger.Holds;
+
+/// <summary>
+/// Money set aside for one call. Whoever holds this object leaves it by <c>await using</c>, and leaving it by any exit ends the hold
+/// exactly once (I2), by what was told to it on the way:
+/// <list type="number">
+/// <item>never forwarded: voided, nothing is charged and nothing recorded;</item>
+/// <item>forwarded and <see cref="NotBilled"/>: nothing is charged, recorded at $0;</item>
+/// <item><see cref="Billed"/>: charged what the usage costs;</item>
+/// <item>forwarded and nothing said: charged in full and marked presumed, since the provider may still bill it (I5).</item>
+/// </list>
+/// Not thread-safe: one request, one flow.
+/// </summary>
+public sealed class Hold : IAsyncDisposable
+{
+    readonly HoldDesk desk;
+    Stage stage;
+
+    internal Hold(HoldDesk desk, UsageRecord record, HoldOutcome outcome)
+    {
+        this.desk = desk;
+        Record = record;
+        Outcome = outcome;
+    }
+
+    enum Stage : byte
+    {
+        Taken,
+        Forwarding,
+        NotBilled,
+        Billed,
+        Ended,
+    }
+
+    /// <summary>The record this hold ends in.</summary>
+    public UsageRecord Record { get; }
+
+    /// <summary>What the counters said when it was taken.</summary>
+    public HoldOutcome Outcome { get; }
+
+    /// <summary>What the counters said when it ended; default before.</summary>
+    public EndOutcome End { get; private set; }
+
+    /// <summary>From here on the provider may bill.</summary>
+    public void Forwarding() => Advance(Stage.Forwarding);
+
+    /// <summary>The provider refused, failed or was not reached, and bills nothing.</summary>
+    /// <param name="statusCode">Its HTTP status; 0 when it gave none.</param>
+    public void NotBilled(int statusCode)
+    {
+        Advance(Stage.NotBilled);
+        Record.Status = RecordStatus.Failed;
+        Record.StatusCode = statusCode;
+    }
+
+    /// <summary>The provider bills this.</summary>
+    /// <param name="price">What the counts are priced by; its version is the record's.</param>
+    public void Billed(in UsageCounts usage, ModelPrice price, UsageSource source, RecordStatus status, string? imageVariant = null)
+    {
+        Advance(Stage.Billed);
+        Record.Usage = usage;
+        Record.Source = source;
+        Record.Status = status;
+        Record.Cost = price.Cost(in usage, Record.Tier, imageVariant).CeilToNano();
+    }
+
+    /// <summary>Ends the hold by what is known now; the second call does nothing. Waits until the journal has the end.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (stage == Stage.Ended)
+        {
+            return;
+        }
+        if (stage == Stage.Forwarding)
+        {
+            Presumed.Complete(Record, RecordStatus.Abandoned, desk.Now);
+        }
+        stage = Stage.Ended;
+        Record.LatencyMs = (int)Math.Clamp((desk.Now - Record.Timestamp).TotalMilliseconds, 0, int.MaxValue);
+        End = await desk.EndAsync(Record).ConfigureAwait(false);
+    }
+
+    void Advance(Stage next)
+    {
+        if (stage == Stage.Ended)
+        {
+            throw new InvalidOperationException("The hold has ended.");
+        }
+        stage = next;
+    }
+}

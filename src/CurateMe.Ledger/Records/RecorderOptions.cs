@@ -1,0 +1,24 @@
+namespace CurateMe.Ledger.Records;
+
+/// <summary>How records move from the journal into the ledger.</summary>
+public sealed class RecorderOptions
+{
+    /// <summary><c>COST_RECORDER_WORKERS</c>: batches written at the same time, 1 to 64.</summary>
+    public int Workers { get; init; } = 2;
+
+    /// <summary><c>COST_RECORDER_BATCH_SIZE</c>: records in one write, 1 to 10,000.</summary>
+    public int BatchSize { get; init; } = 20;
+
+    /// <summary>How long a new record may wait for others to share its write.</summary>
+    public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Shortest and longest wait between tries while the ledger is away.</summary>
+    public TimeSpan RetryFrom { get; init; } = TimeSpan.FromMilliseconds(100);
+    public TimeSpan RetryTo { get; init; } = TimeSpan.FromSeconds(5);
+}
+
+/// <summary>What <c>/gateway/admin/metrics</c> says of the recorder.</summary>
+/// <param name="QueueDepth">Records in the journal that the ledger was not yet seen to have.</param>
+/// <param name="DroppedRecords">Always 0: a record leaves the journal only when the ledger has it.</param>
+/// <param name="OldestMs">Age of the oldest of them since it was settled.</param>
+public sealed record RecorderFigures(long QueueDepth, long DroppedRecords, int Workers, int BatchSize, long OldestMs, long Recorded, long Retries, string? LastError);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using CurateMe.Ledger.Money;
 
 namespace CurateMe.Ledger.Budgets;
@@ -65,5 +66,5 @@ public sealed class BudgetPath
     }
 
     public string OrgId { get; }
-    public IReadOnlyList<BudgetNode> Nodes { get; }
+    public ImmutableArray<BudgetNode> Nodes { get; }
 }

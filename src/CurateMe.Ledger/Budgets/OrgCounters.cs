@@ -47,7 +47,7 @@ sealed class OrgCounters
             {
                 return Denied(HoldVerdict.RateLimited, limitedAt, hold.OrgDay, rate);
             }
-            for (var i = 0; i < request.Path.Nodes.Count; i++)
+            for (var i = 0; i < request.Path.Nodes.Length; i++)
             {
                 if (hold.Activities[i]!.Live >= (request.Path.Nodes[i].MaxConcurrency ?? int.MaxValue))
                 {
@@ -211,7 +211,7 @@ sealed class OrgCounters
     {
         var month = new DateOnly(day.Year, day.Month, 1);
         var nodes = path.Nodes;
-        for (var i = 0; i < nodes.Count; i++)
+        for (var i = 0; i < nodes.Length; i++)
         {
             var node = nodes[i];
             if (node.Kind == NodeKind.Session)
@@ -249,7 +249,7 @@ sealed class OrgCounters
         var minute = 60 * frequency;
         var tightest = default(RateFigures);
         limitedAt = null;
-        for (var i = 0; i < path.Nodes.Count; i++)
+        for (var i = 0; i < path.Nodes.Length; i++)
         {
             if (path.Nodes[i].RequestsPerMinute is not { } limit)
             {
@@ -273,7 +273,7 @@ sealed class OrgCounters
                 tightest = figures;
             }
         }
-        for (var i = 0; i < path.Nodes.Count; i++)
+        for (var i = 0; i < path.Nodes.Length; i++)
         {
             if (path.Nodes[i].RequestsPerMinute is { } limit and > 0)
             {

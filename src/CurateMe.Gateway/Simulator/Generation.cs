@@ -1,0 +1,46 @@
+namespace CurateMe.Gateway.Simulator;
+
+/// <summary>What a model makes of one choice: thought, then text or a call of a tool, within the caller's cap.</summary>
+/// <param name="Reasoning">Tokens of thought.</param>
+/// <param name="Pieces">Text, or the arguments of the call.</param>
+/// <param name="ToolName">The tool that is called, or null.</param>
+/// <param name="Capped">The cap ended it.</param>
+internal sealed record Generation(int Reasoning, IReadOnlyList<Piece> Pieces, string? ToolName, bool Capped)
+{
+    public int NameTokens => ToolName is null ? 0 : Tokens.Count(ToolName);
+
+    /// <summary>All tokens made, thought included.</summary>
+    public int Completion => Reasoning + NameTokens + Pieces.Sum(piece => piece.Tokens);
+
+    public string Text => string.Concat(Pieces.Select(piece => piece.Text));
+
+    /// <param name="wanted">The whole of what the model would say.</param>
+    /// <param name="reasoning">Tokens of thought wanted.</param>
+    /// <param name="cap">Most tokens, thought included; null for none.</param>
+    public static Generation Make(IEnumerable<Piece> wanted, string? toolName, int reasoning, int? cap)
+    {
+        var left = cap ?? int.MaxValue;
+        var thought = Math.Min(reasoning, left);
+        left -= thought;
+        var capped = thought < reasoning;
+        if (toolName is not null)
+        {
+            var name = Tokens.Count(toolName);
+            if (name > left)
+                return new Generation(thought, [], null, Capped: true);
+            left -= name;
+        }
+        var pieces = new List<Piece>();
+        foreach (var piece in wanted)
+        {
+            if (piece.Tokens > left)
+            {
+                capped = true;
+                break;
+            }
+            left -= piece.Tokens;
+            pieces.Add(piece);
+        }
+        return new Generation(thought, pieces, toolName, capped);
+    }
+}

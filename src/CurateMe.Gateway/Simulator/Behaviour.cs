@@ -139,6 +139,9 @@ internal sealed record Behaviour
     /// <summary>Prompt tokens written to the one-hour cache (Anthropic).</summary>
     public int? CacheWrite1h { get; init; }
 
+    /// <summary>Searches of the web made for the answer, where the caller offers that tool.</summary>
+    public int? WebSearches { get; init; }
+
     /// <summary>Answers with this error status in the provider's shape; 0 does not.</summary>
     public int Status { get; init; }
 

@@ -16,6 +16,7 @@ internal static class BehaviourSyntax
         ["cached_tokens"] = (b, v) => b with { CachedTokens = Number(v, Behaviour.MaxTokens) },
         ["cache_write_5m"] = (b, v) => b with { CacheWrite5m = Number(v, Behaviour.MaxTokens) },
         ["cache_write_1h"] = (b, v) => b with { CacheWrite1h = Number(v, Behaviour.MaxTokens) },
+        ["web_searches"] = (b, v) => b with { WebSearches = Number(v, 1000) },
         ["status"] = (b, v) => b with { Status = Number(v, 599) },
         ["retry_after"] = (b, v) => b with { RetryAfter = Number(v, 86_400) },
         ["fail"] = Fail,

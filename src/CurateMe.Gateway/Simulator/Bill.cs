@@ -53,7 +53,7 @@ internal sealed class Bill : IDisposable
             entry = entry with { Sequence = ++_sequence };
             _entries.Add(entry);
             var key = (entry.Provider, entry.Model, entry.Operation);
-            var total = _totals.GetValueOrDefault(key) ?? new BillTotal(entry.Provider, entry.Model, entry.Operation, 0, 0, new BilledUnits());
+            var total = _totals.GetValueOrDefault(key) ?? new BillTotal(entry.Provider, entry.Model, entry.Operation, 0, 0, new BillCounts());
             _totals[key] = total with
             {
                 Calls = total.Calls + 1,

@@ -1,18 +1,24 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using CurateMe.Ledger.Pricing;
 
 namespace CurateMe.Gateway.Simulator;
 
 /// <summary>
 /// What was used, as a provider's invoice would count it. <see cref="PromptTokens"/> and <see cref="CompletionTokens"/> are totals;
-/// the other token counts are parts of them (cached, cache writes, audio and image input of the first; reasoning, audio and image output of the second).
+/// the other token counts are disjoint parts of them (cached, cache writes, audio and image input of the first; reasoning, audio and image output of the second).
+/// Pictures in a prompt are a part of their own only where the provider tells them apart.
 /// </summary>
-internal sealed record BilledUnits
+internal sealed record BillCounts
 {
     public int PromptTokens { get; init; }
     public int CacheReadTokens { get; init; }
-    public int CacheCreation5mTokens { get; init; }
-    public int CacheCreation1hTokens { get; init; }
+
+    [JsonPropertyName("cache_write_5m_tokens")]
+    public int CacheWrite5mTokens { get; init; }
+
+    [JsonPropertyName("cache_write_1h_tokens")]
+    public int CacheWrite1hTokens { get; init; }
     public int AudioPromptTokens { get; init; }
     public int ImagePromptTokens { get; init; }
     public int CompletionTokens { get; init; }
@@ -20,21 +26,43 @@ internal sealed record BilledUnits
     public int AudioCompletionTokens { get; init; }
     public int ImageCompletionTokens { get; init; }
 
-    /// <summary>Pictures made.</summary>
+    /// <summary>Pictures made, where they are billed by the piece.</summary>
     public int Images { get; init; }
 
-    /// <summary>Characters spoken.</summary>
+    /// <summary>Characters spoken, where they are billed.</summary>
     public int Characters { get; init; }
 
-    /// <summary>Sound heard or made, in milliseconds.</summary>
+    /// <summary>Sound heard, in milliseconds, where it is billed.</summary>
     public int AudioMilliseconds { get; init; }
+    public int WebSearches { get; init; }
 
-    public BilledUnits Plus(BilledUnits other) => new()
+    /// <summary>The same in the units of the price list.</summary>
+    public UsageCounts ToUsageCounts()
+    {
+        var counts = new UsageCounts();
+        counts[BilledUnit.InputToken] = PromptTokens - CacheReadTokens - CacheWrite5mTokens - CacheWrite1hTokens - AudioPromptTokens - ImagePromptTokens;
+        counts[BilledUnit.CachedInputToken] = CacheReadTokens;
+        counts[BilledUnit.CacheWrite5mToken] = CacheWrite5mTokens;
+        counts[BilledUnit.CacheWrite1hToken] = CacheWrite1hTokens;
+        counts[BilledUnit.AudioInputToken] = AudioPromptTokens;
+        counts[BilledUnit.ImageInputToken] = ImagePromptTokens;
+        counts[BilledUnit.OutputToken] = CompletionTokens - ReasoningTokens - AudioCompletionTokens - ImageCompletionTokens;
+        counts[BilledUnit.ReasoningToken] = ReasoningTokens;
+        counts[BilledUnit.AudioOutputToken] = AudioCompletionTokens;
+        counts[BilledUnit.ImageOutputToken] = ImageCompletionTokens;
+        counts[BilledUnit.Image] = Images;
+        counts[BilledUnit.Character] = Characters;
+        counts[BilledUnit.InputSecond] = (AudioMilliseconds + 999L) / 1000;
+        counts[BilledUnit.WebSearch] = WebSearches;
+        return counts;
+    }
+
+    public BillCounts Plus(BillCounts other) => new()
     {
         PromptTokens = PromptTokens + other.PromptTokens,
         CacheReadTokens = CacheReadTokens + other.CacheReadTokens,
-        CacheCreation5mTokens = CacheCreation5mTokens + other.CacheCreation5mTokens,
-        CacheCreation1hTokens = CacheCreation1hTokens + other.CacheCreation1hTokens,
+        CacheWrite5mTokens = CacheWrite5mTokens + other.CacheWrite5mTokens,
+        CacheWrite1hTokens = CacheWrite1hTokens + other.CacheWrite1hTokens,
         AudioPromptTokens = AudioPromptTokens + other.AudioPromptTokens,
         ImagePromptTokens = ImagePromptTokens + other.ImagePromptTokens,
         CompletionTokens = CompletionTokens + other.CompletionTokens,
@@ -44,6 +72,7 @@ internal sealed record BilledUnits
         Images = Images + other.Images,
         Characters = Characters + other.Characters,
         AudioMilliseconds = AudioMilliseconds + other.AudioMilliseconds,
+        WebSearches = WebSearches + other.WebSearches,
     };
 }
 
@@ -65,7 +94,7 @@ internal sealed record BillEntry
 
     /// <summary>The caller left, or the connection was cut, before generation ended: only what was generated is charged.</summary>
     public bool Cancelled { get; init; }
-    public required BilledUnits Units { get; init; }
+    public required BillCounts Units { get; init; }
 
     /// <summary>Reads one line of a bill file.</summary>
     public static BillEntry Parse(string line) =>
@@ -73,7 +102,7 @@ internal sealed record BillEntry
 }
 
 /// <summary>Sums of one provider, model and operation.</summary>
-internal sealed record BillTotal(string Provider, string Model, string Operation, long Calls, long Cancelled, BilledUnits Units);
+internal sealed record BillTotal(string Provider, string Model, string Operation, long Calls, long Cancelled, BillCounts Units);
 
 /// <param name="Entries">Lines charged since the start or the last clearing.</param>
 /// <param name="Full">The named maximum was reached: later lines are in no list, file or total.</param>

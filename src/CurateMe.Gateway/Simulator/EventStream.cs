@@ -12,7 +12,7 @@ internal readonly record struct Beat(int Tokens = 0, int Reasoning = 0, bool Fin
 /// Sends the steps of a stream. Charged in full before the first byte after the end of generation; when the caller leaves earlier,
 /// for the prompt and what had been generated when that was noticed.
 /// </summary>
-internal sealed class EventStream(SimulatedCall call, BilledUnits units, ArrayBufferWriter<byte> buffer)
+internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBufferWriter<byte> buffer)
 {
     /// <summary>Bytes sent to the connection at once while no delay is asked for.</summary>
     const int FlushBytes = 4096;

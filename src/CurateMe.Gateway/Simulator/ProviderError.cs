@@ -31,7 +31,7 @@ internal sealed class ProviderError(int status, string message, string? param = 
     public ReadOnlyMemory<byte> Body(Dialect dialect, string requestId)
     {
         var buffer = new ArrayBufferWriter<byte>(256);
-        using var writer = new Utf8JsonWriter(buffer);
+        using var writer = new Utf8JsonWriter(buffer, Written.Options);
         writer.WriteStartObject();
         switch (dialect)
         {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace CurateMe.Gateway.Simulator;
@@ -8,6 +9,7 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
 {
     readonly long _number = simulator.NextNumber();
     bool _charged;
+    uint? _seed;
 
     public ProviderSimulator Simulator => simulator;
     public HttpContext Context => context;
@@ -25,8 +27,8 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
     public string Model { get; set; } = "";
     public string? ServiceTier { get; set; }
 
-    /// <summary>Equal bodies have equal seeds, so the text of an answer can be foretold.</summary>
-    public uint Seed => Fnv(RawBody.Span) ^ (uint)behaviour.Seed * 0x9E3779B9u;
+    /// <summary>Equal prompts have equal seeds, however they are sent, so the text of an answer can be foretold.</summary>
+    public uint Seed => _seed ??= Fnv(Prompt) ^ (uint)behaviour.Seed * 0x9E3779B9u;
 
     public long UnixSeconds => simulator.Time.GetUtcNow().ToUnixTimeSeconds();
 
@@ -43,7 +45,7 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
     };
 
     /// <summary>Puts the call on the bill, once; a second time changes nothing.</summary>
-    public void Charge(BilledUnits units, bool stream, bool cancelled)
+    public void Charge(BillCounts units, bool stream, bool cancelled)
     {
         if (_charged || behaviour.Bill == Billing.None || simulator.Bill.Off)
             return;
@@ -76,7 +78,7 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
     }
 
     /// <summary>Sends a whole answer, which is charged when it is generated: before its first byte, even if the caller has left.</summary>
-    public async Task AnswerAsync(BilledUnits units, ReadOnlyMemory<byte> body, string contentType = "application/json")
+    public async Task AnswerAsync(BillCounts units, ReadOnlyMemory<byte> body, string contentType = "application/json")
     {
         if (behaviour.LatencyMs > 0 && !await simulator.Pause(behaviour.LatencyMs, simulator.Stopping))
             return;
@@ -103,12 +105,12 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
     }
 
     /// <summary>Sends a stream of events; see <see cref="EventStream"/>.</summary>
-    public Task StreamAsync(BilledUnits units, ArrayBufferWriter<byte> buffer, IEnumerable<Beat> beats, string contentType = "text/event-stream; charset=utf-8") =>
+    public Task StreamAsync(BillCounts units, ArrayBufferWriter<byte> buffer, IEnumerable<Beat> beats, string contentType = "text/event-stream; charset=utf-8") =>
         new EventStream(this, units, buffer).RunAsync(beats, contentType);
 
     /// <summary>Does what was asked to happen instead of an answer.</summary>
     /// <returns>True when the call is over.</returns>
-    public async Task<bool> FailsBeforeAnswer(BilledUnits units, bool stream)
+    public async Task<bool> FailsBeforeAnswer(BillCounts units, bool stream)
     {
         if (behaviour.Status == 0 && behaviour.Fail is not (Fault.ConnectResetBeforeHeaders or Fault.Hang))
             return false;
@@ -128,6 +130,19 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
         var id = Ids.Make("req_", (ulong)_number, 24);
         context.Response.Headers[operation.Dialect == Dialect.Anthropic ? "request-id" : "x-request-id"] = id;
         return id;
+    }
+
+    ReadOnlySpan<byte> Prompt
+    {
+        get
+        {
+            foreach (var name in (ReadOnlySpan<string>)["messages", "input", "contents", "prompt"])
+            {
+                if (Body.Has(name))
+                    return JsonMarshal.GetRawUtf8Value(Body.Get(name));
+            }
+            return RawBody.Span;
+        }
     }
 
     static uint Fnv(ReadOnlySpan<byte> bytes)

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace CurateMe.Gateway.Simulator.OpenAi;
@@ -9,7 +8,6 @@ namespace CurateMe.Gateway.Simulator.OpenAi;
 internal static class ChatCompletions
 {
     internal const string Fingerprint = "fp_5eed000001";
-    internal static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     public static Task Answer(SimulatedCall call)
     {
@@ -36,7 +34,7 @@ internal static class ChatCompletions
     static ReadOnlyMemory<byte> Whole(SimulatedCall call, ChatRequest request)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
-        using var json = new Utf8JsonWriter(buffer, Json);
+        using var json = new Utf8JsonWriter(buffer, Written.Options);
         json.WriteStartObject();
         Head(json, call, call.Id("chatcmpl-", 29), "chat.completion");
         json.WriteStartArray("choices");
@@ -103,7 +101,7 @@ internal static class ChatCompletions
     static string Finish(ChatRequest request, Generation generation) =>
         generation.Capped ? "length" : generation.ToolName is not null && !request.NamedTool ? "tool_calls" : "stop";
 
-    internal static void Usage(Utf8JsonWriter json, string name, UsageForm form, BilledUnits units) =>
+    internal static void Usage(Utf8JsonWriter json, string name, UsageForm form, BillCounts units) =>
         ReportedUsage.Write(json, name, form, units, static (usage, units) =>
         {
             usage.Count("prompt_tokens", units.PromptTokens);
@@ -137,7 +135,7 @@ internal static class ChatCompletions
                 yield return new Beat(generation.Reasoning, generation.Reasoning);
             if (generation.ToolName is not null)
             {
-                chunk.Delta(i, $$$"""{"tool_calls":[{"index":0,"id":"{{{call.Id("call_")}}}","type":"function","function":{"name":{{{Quote(generation.ToolName)}}},"arguments":""}}]}""");
+                chunk.Delta(i, $$$"""{"tool_calls":[{"index":0,"id":"{{{call.Id("call_")}}}","type":"function","function":{"name":{{{Written.Quote(generation.ToolName)}}},"arguments":""}}]}""");
                 yield return new Beat(generation.NameTokens);
             }
             made += generation.Reasoning + generation.NameTokens;
@@ -148,7 +146,7 @@ internal static class ChatCompletions
                 if (generation.ToolName is null)
                     chunk.Text(i, piece.Text, running);
                 else
-                    chunk.Delta(i, $$$"""{"tool_calls":[{"index":0,"function":{"arguments":{{{Quote(piece.Text)}}}}}]}""");
+                    chunk.Delta(i, $$$"""{"tool_calls":[{"index":0,"function":{"arguments":{{{Written.Quote(piece.Text)}}}}}]}""");
                 yield return new Beat(piece.Tokens);
             }
         }
@@ -168,8 +166,6 @@ internal static class ChatCompletions
         yield return new Beat(Finished: true);
     }
 
-    static string Quote(string text) => $"\"{JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
-
     /// <summary>Writes chunks, whose head is the same for the whole stream and made once.</summary>
     sealed class Chunk
     {
@@ -184,31 +180,31 @@ internal static class ChatCompletions
             _includeUsage = request.IncludeUsage && call.Behaviour.Usage != UsageForm.Absent;
             _form = call.Behaviour.Usage;
             _head = Encoding.UTF8.GetBytes($$"""
-                data: {"id":"{{call.Id("chatcmpl-", 29)}}","object":"chat.completion.chunk","created":{{call.UnixSeconds}},"model":{{Quote(call.Model)}},"service_tier":{{Quote(call.ServiceTier!)}},"system_fingerprint":"{{Fingerprint}}","choices":[
+                data: {"id":"{{call.Id("chatcmpl-", 29)}}","object":"chat.completion.chunk","created":{{call.UnixSeconds}},"model":{{Written.Quote(call.Model)}},"service_tier":{{Written.Quote(call.ServiceTier!)}},"system_fingerprint":"{{Fingerprint}}","choices":[
                 """);
         }
 
-        public void Text(int index, string text, BilledUnits? running)
+        public void Text(int index, string text, BillCounts? running)
         {
             Start(index);
             _buffer.Write("\"delta\":{\"content\":"u8);
-            Raw(Quote(text));
+            Raw(Written.Quote(text));
             _buffer.Write("},\"logprobs\":null,\"finish_reason\":null}]"u8);
             End(running);
         }
 
-        public void Delta(int index, string delta, string? finish = null, BilledUnits? usage = null)
+        public void Delta(int index, string delta, string? finish = null, BillCounts? usage = null)
         {
             Start(index);
             _buffer.Write("\"delta\":"u8);
             Raw(delta);
             _buffer.Write(",\"logprobs\":null,\"finish_reason\":"u8);
-            Raw(finish is null ? "null" : Quote(finish));
+            Raw(finish is null ? "null" : Written.Quote(finish));
             _buffer.Write("}]"u8);
             End(usage);
         }
 
-        public void Usage(BilledUnits units)
+        public void Usage(BillCounts units)
         {
             _buffer.Write(_head);
             _buffer.Write("]"u8);
@@ -223,7 +219,7 @@ internal static class ChatCompletions
             _buffer.Write(","u8);
         }
 
-        void End(BilledUnits? usage)
+        void End(BillCounts? usage)
         {
             if (usage is not null)
                 Raw(UsageMember(usage));
@@ -232,10 +228,10 @@ internal static class ChatCompletions
             _buffer.Write("}\n\n"u8);
         }
 
-        string UsageMember(BilledUnits units)
+        string UsageMember(BillCounts units)
         {
             var part = new ArrayBufferWriter<byte>(256);
-            using var json = new Utf8JsonWriter(part, Json);
+            using var json = new Utf8JsonWriter(part, Written.Options);
             json.WriteStartObject();
             ChatCompletions.Usage(json, "usage", _form, units);
             json.WriteEndObject();

@@ -17,13 +17,13 @@ internal sealed record ChatRequest
     public bool IncludeUsage { get; init; }
     public int Choices { get; init; } = 1;
     public bool Audio { get; init; }
-    public required BilledUnits Prompt { get; init; }
+    public required BillCounts Prompt { get; init; }
     public required IReadOnlyList<Generation> Generations { get; init; }
 
     /// <summary>The caller named the tool; providers then say <c>stop</c>, not <c>tool_calls</c>.</summary>
     public bool NamedTool { get; init; }
 
-    public BilledUnits Units => Prompt with
+    public BillCounts Units => Prompt with
     {
         CompletionTokens = Generations.Sum(generation => generation.Completion) + AudioTokens,
         ReasoningTokens = Generations.Sum(generation => generation.Reasoning),
@@ -118,7 +118,7 @@ internal sealed record ChatRequest
 
     public static readonly JsonElement AnyObject = JsonElement.Parse("""{"type":"object","properties":{"answer":{"type":"string"}}}""");
 
-    static BilledUnits ReadPrompt(JsonElement body, Behaviour behaviour)
+    static BillCounts ReadPrompt(JsonElement body, Behaviour behaviour)
     {
         int text = PrimingTokens, images = 0, audio = 0, messages = 0;
         foreach (var message in body.Items("messages"))
@@ -140,11 +140,10 @@ internal sealed record ChatRequest
             throw new ProviderError(400, "Missing required parameter: 'messages'.", "messages", "missing_required_parameter");
         text += body.Get("tools").TokenCount() + body.Get("functions").TokenCount() + body.Get("response_format").Get("json_schema").TokenCount();
         var all = text + images + audio;
-        return new BilledUnits
+        return new BillCounts
         {
             PromptTokens = all,
-            CacheReadTokens = Math.Min(behaviour.CachedTokens ?? 0, all),
-            ImagePromptTokens = images,
+            CacheReadTokens = Math.Min(behaviour.CachedTokens ?? 0, text + images),
             AudioPromptTokens = audio,
         };
     }

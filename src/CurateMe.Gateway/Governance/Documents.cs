@@ -1,0 +1,74 @@
+using System.Text.Json.Serialization;
+using CurateMe.Client;
+using CurateMe.Ledger.Money;
+
+namespace CurateMe.Gateway.Governance;
+
+/// <summary>Names of the collections of the configuration store.</summary>
+static class Collections
+{
+    public const string Orgs = "orgs";
+    public const string Teams = "teams";
+    public const string Keys = "keys";
+    public const string Policies = "policies";
+    public const string Runners = "runners";
+    public const string Sessions = "sessions";
+    public const string Approvals = "approvals";
+    public const string AdminTokens = "admin_tokens";
+}
+
+sealed record OrgDocument
+{
+    public required string OrgId { get; init; }
+    public required string Name { get; init; }
+    public required Tier Tier { get; init; }
+    public bool Suspended { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+}
+
+sealed record TeamDocument
+{
+    public required string TeamId { get; init; }
+    public required string OrgId { get; init; }
+    public required string Name { get; init; }
+    public NanoUsd? DailyBudget { get; init; }
+    public NanoUsd? MonthlyBudget { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+}
+
+/// <summary>A key without its secret: the store keeps the secret's hash beside the document, as its lookup.</summary>
+sealed record KeyDocument
+{
+    public required string KeyId { get; init; }
+    public required string OrgId { get; init; }
+    public string? TeamId { get; init; }
+    public string? RunnerId { get; init; }
+    public required string Name { get; init; }
+    public required string Last4 { get; init; }
+    public NanoUsd? DailyBudget { get; init; }
+    public NanoUsd? MonthlyBudget { get; init; }
+    public int? RateLimitRpm { get; init; }
+    public int? MaxConcurrency { get; init; }
+    public IReadOnlyList<string>? ModelAllowlist { get; init; }
+    public IReadOnlyList<string>? IpAllowlist { get; init; }
+    public DateTimeOffset? ExpiresAt { get; init; }
+    public bool Disabled { get; init; }
+    public string? ReplacedBy { get; init; }
+    public DateTimeOffset? GraceUntil { get; init; }
+
+    /// <summary>The first of the keys this one replaced, whose budget it goes on spending; null for itself.</summary>
+    public string? BudgetKeyId { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+}
+
+/// <summary>How documents are written into the store; what they may hold is checked before.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
+    Converters = [typeof(Rfc3339Converter)])]
+[JsonSerializable(typeof(OrgDocument))]
+[JsonSerializable(typeof(TeamDocument))]
+[JsonSerializable(typeof(KeyDocument))]
+[JsonSerializable(typeof(PolicyDocument))]
+sealed partial class DocumentJson : JsonSerializerContext;

@@ -1,0 +1,84 @@
+using CurateMe.Gateway.Governance;
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Money;
+
+namespace CurateMe.Gateway.Keys;
+
+enum KeyState : byte
+{
+    Active,
+    Disabled,
+    Rotated,
+    Expired,
+}
+
+/// <summary>
+/// Whoever a secret stands for, with everything that governs it. Immutable and shared by all its requests; a change to the key, its team,
+/// its org or its policy makes a new one.
+/// </summary>
+sealed class Principal
+{
+    readonly KeyDocument _key;
+    readonly bool _orgSuspended;
+
+    public Principal(KeyDocument key, OrgDocument org, OrgPolicy policy, TeamDocument? team)
+    {
+        _key = key;
+        _orgSuspended = org.Suspended;
+        Policy = policy;
+        Models = policy.Models.And(key.ModelAllowlist);
+        Ips = IpAllowlist.Of(key.IpAllowlist);
+        BudgetKeyId = key.BudgetKeyId ?? key.KeyId;
+        var orgNode = new BudgetNode(NodeKind.Org, org.OrgId, policy.DailyBudget, policy.MonthlyBudget, RequestsPerMinute: policy.RateLimitRpm, MaxConcurrency: policy.MaxConcurrency);
+        var keyNode = new BudgetNode(NodeKind.Key, BudgetKeyId, key.DailyBudget, key.MonthlyBudget, RequestsPerMinute: key.RateLimitRpm, MaxConcurrency: key.MaxConcurrency);
+        Path = new BudgetPath(org.OrgId, team is null
+            ? [orgNode, keyNode]
+            : [orgNode, new BudgetNode(NodeKind.Team, team.TeamId, team.DailyBudget, team.MonthlyBudget), keyNode]);
+    }
+
+    public string KeyId => _key.KeyId;
+    public string OrgId => _key.OrgId;
+    public string? TeamId => _key.TeamId;
+
+    /// <summary>Set when the secret is a runner's token: every request is that runner's.</summary>
+    public string? RunnerId => _key.RunnerId;
+
+    /// <summary>
+    /// The key whose budget is spent, and the id of the key's node: rotating a key does not give it a fresh budget. Usage records carry <see cref="KeyId"/>.
+    /// </summary>
+    public string BudgetKeyId { get; }
+    public OrgPolicy Policy { get; }
+
+    /// <summary>What the key and its org both allow.</summary>
+    public ModelAllowlist Models { get; }
+
+    /// <summary>Null allows any address.</summary>
+    public IpAllowlist? Ips { get; }
+
+    /// <summary>Org, team if there is one, key.</summary>
+    public BudgetPath Path { get; }
+
+    /// <summary>The key that took this one's place, where <see cref="StateAt"/> says rotated.</summary>
+    public string? ReplacedBy => _key.ReplacedBy;
+
+    public KeyState StateAt(DateTimeOffset now)
+    {
+        if (_key.Disabled || _orgSuspended)
+        {
+            return KeyState.Disabled;
+        }
+        if (_key.ReplacedBy is not null && !(_key.GraceUntil > now))
+        {
+            return KeyState.Rotated;
+        }
+        return _key.ExpiresAt <= now ? KeyState.Expired : KeyState.Active;
+    }
+
+    /// <summary>The path with a runner's session at its end.</summary>
+    /// <param name="limit">Dollars over the session's life; null is unlimited.</param>
+    public BudgetPath PathWithSession(string? runnerId, string sessionId, NanoUsd? limit) =>
+        new(OrgId, [.. Path.Nodes, new BudgetNode(NodeKind.Session, SessionNodeId(runnerId, sessionId), LifeLimit: limit)]);
+
+    /// <summary>A session's node: its name within its runner, because callers choose the names.</summary>
+    public static string SessionNodeId(string? runnerId, string sessionId) => runnerId is null ? sessionId : $"{runnerId}/{sessionId}";
+}

@@ -65,31 +65,37 @@ public enum AdminRole : byte
     PlatformAdmin = 3,
 }
 
-/// <summary>An enum as a lower-case word with underscores; integers and unknown words are refused with the list of words.</summary>
-public sealed class ChoiceConverter<T> : JsonConverter<T> where T : struct, Enum
+/// <summary>The words of an enum in JSON and in query strings: lower case, with underscores.</summary>
+public static class Choice
 {
-    static readonly Dictionary<string, T> Values = Enum.GetValues<T>().ToDictionary(Word, StringComparer.OrdinalIgnoreCase);
-    static readonly string[] Words = [.. Values.Keys];
-
     /// <summary>All words, in order of value.</summary>
-    public static IReadOnlyList<string> All => Words;
+    public static IReadOnlyList<string> All<T>() where T : struct, Enum => Table<T>.Words;
 
-    /// <summary>The word of a value.</summary>
-    public static string Word(T value) => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+    public static string Word<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 
     /// <summary>Reads a word, in any case.</summary>
-    public static bool TryParse(string? word, out T value)
+    public static bool TryParse<T>(string? word, out T value) where T : struct, Enum
     {
         value = default;
-        return word is not null && Values.TryGetValue(word, out value);
+        return word is not null && Table<T>.Values.TryGetValue(word, out value);
     }
 
+    static class Table<T> where T : struct, Enum
+    {
+        public static readonly Dictionary<string, T> Values = Enum.GetValues<T>().ToDictionary(Word, StringComparer.OrdinalIgnoreCase);
+        public static readonly string[] Words = [.. Values.Keys];
+    }
+}
+
+/// <summary>An enum as its <see cref="Choice.Word"/>; integers and unknown words are refused with the list of words.</summary>
+public sealed class ChoiceConverter<T> : JsonConverter<T> where T : struct, Enum
+{
     /// <inheritdoc />
     public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.TokenType == JsonTokenType.String && TryParse(reader.GetString(), out var value)
+        reader.TokenType == JsonTokenType.String && Choice.TryParse<T>(reader.GetString(), out var value)
             ? value
-            : throw new JsonException($"must be one of {string.Join(", ", Words)}");
+            : throw new JsonException($"must be one of {string.Join(", ", Choice.All<T>())}");
 
     /// <inheritdoc />
-    public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(Word(value));
+    public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(Choice.Word(value));
 }

@@ -13,7 +13,7 @@ public sealed class ModelPrice
     /// </summary>
     public const int DefaultMaxTokensPerImage = 16_384;
 
-    const int Tiers = 4;
+    const int Tiers = 5;
     const int TableSize = Tiers * 2 * BilledUnits.Count;
 
     readonly long[] _pico;
@@ -21,6 +21,7 @@ public sealed class ModelPrice
     readonly long[] _highestOutput = new long[Tiers];
     readonly long _threshold;
     readonly ulong _priced;
+    readonly byte _ownTiers;
     readonly FrozenDictionary<string, long> _variants;
 
     internal ModelPrice(PriceRow row)
@@ -41,6 +42,7 @@ public sealed class ModelPrice
         _variants = row.Prices?.Variants.ToFrozenDictionary(StringComparer.Ordinal) ?? FrozenDictionary<string, long>.Empty;
         _pico = new long[TableSize];
         PriceTable.Fill(row, _pico, out _priced);
+        foreach (var tier in row.Tiers.Keys) _ownTiers |= (byte)(1 << (int)tier);
         for (var tier = 0; tier < Tiers; tier++) FindHighest((ServiceTier)tier);
     }
 
@@ -82,6 +84,9 @@ public sealed class ModelPrice
 
     /// <summary>Whether the list says what this unit costs, itself or by a documented rule (reasoning is output). A unit that is not priced costs nothing here.</summary>
     public bool IsPriced(BilledUnit unit) => (_priced >> (int)unit & 1) != 0;
+
+    /// <summary>Whether the list has prices for this tier; where it has none, the tier is billed as standard, which is wrong for a dearer tier.</summary>
+    public bool IsPriced(ServiceTier tier) => tier == ServiceTier.Standard || (_ownTiers >> (int)tier & 1) != 0;
 
     /// <summary>The exact cost. Long-context prices apply to the whole request when its prompt tokens exceed the threshold.</summary>
     /// <param name="usage">What was used, in disjoint counts.</param>

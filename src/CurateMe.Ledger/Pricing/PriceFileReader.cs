@@ -17,6 +17,7 @@ sealed class PriceFileReader
     {
         ["flex"] = ServiceTier.Flex,
         ["priority"] = ServiceTier.Priority,
+        ["fast"] = ServiceTier.Fast,
         ["batch"] = ServiceTier.Batch,
     };
 

@@ -35,7 +35,7 @@ public sealed class PriceList
     /// <summary>The rows of a provider by name of model; none for a provider that is not known.</summary>
     public IReadOnlyList<ModelPrice> For(string provider) => _providers.TryGetValue(provider, out var prices) ? prices.Models : [];
 
-    /// <summary>The row of this model: by its name, else by an alias, else the provider's row for any model; null when it has no price. Case matters.</summary>
+    /// <summary>The row of this model: by its name, else by an alias, else by the base of a tuned model, else the provider's row for any model; null when it has no price. Case matters.</summary>
     public ModelPrice? Find(string provider, string model) => Find(provider.AsSpan(), model);
 
     /// <inheritdoc cref="Find(string, string)"/>

@@ -21,6 +21,19 @@ sealed class ProviderPrices
     internal string Name { get; }
     internal IReadOnlyList<ModelPrice> Models { get; }
 
-    internal ModelPrice? Find(ReadOnlySpan<char> model) =>
-        _byName.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(model, out var price) ? price : _any;
+    internal ModelPrice? Find(ReadOnlySpan<char> model)
+    {
+        var byName = _byName.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (byName.TryGetValue(model, out var price)) return price;
+        return TuningBase(model) is { Length: > 0 } tuned && byName.TryGetValue(tuned, out price) ? price : _any;
+    }
+
+    /// <summary>A tuned model is called <c>ft:base:owner:suffix:id</c> and priced as the row <c>ft:base</c>.</summary>
+    static ReadOnlySpan<char> TuningBase(ReadOnlySpan<char> model)
+    {
+        const string prefix = "ft:";
+        if (!model.StartsWith(prefix, StringComparison.Ordinal)) return default;
+        var end = model[prefix.Length..].IndexOf(':');
+        return end > 0 ? model[..(prefix.Length + end)] : default;
+    }
 }

@@ -7,4 +7,6 @@ public enum ServiceTier : byte
     Flex = 1,
     Priority = 2,
     Batch = 3,
+    /// <summary>The same model answering faster at a multiple of its price.</summary>
+    Fast = 4,
 }

@@ -86,7 +86,7 @@ public sealed record ApiKey
     public string? RunnerId { get; init; }
     public required string Name { get; init; }
 
-    /// <summary><c>active</c>, <c>disabled</c>, <c>rotated</c> or <c>expired</c>.</summary>
+    /// <summary><c>active</c>, <c>disabled</c> or <c>expired</c>.</summary>
     public required string Status { get; init; }
 
     /// <summary>The secret's last four characters.</summary>
@@ -101,14 +101,11 @@ public sealed record ApiKey
     public IReadOnlyList<string>? IpAllowlist { get; init; }
     public DateTimeOffset? ExpiresAt { get; init; }
 
-    /// <summary>The key that took this one's place.</summary>
-    public string? ReplacedBy { get; init; }
+    /// <summary>When the secret was last replaced.</summary>
+    public DateTimeOffset? RotatedAt { get; init; }
 
-    /// <summary>Until when a replaced key is still accepted.</summary>
+    /// <summary>Until when the secret before this one is accepted.</summary>
     public DateTimeOffset? GraceUntil { get; init; }
-
-    /// <summary>The key whose budget this one spends: itself, or the first of the keys it replaced.</summary>
-    public required string BudgetKeyId { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <summary>The secret; only in the answer that made it.</summary>
@@ -159,7 +156,7 @@ public sealed record KeyPatch
     public DateTimeOffset? ExpiresAt { get; init; }
 }
 
-/// <summary>Replaces a key's secret.</summary>
+/// <summary>Replaces a key's secret. The key keeps its id, its limits and its spend.</summary>
 public sealed record KeyRotate
 {
     /// <summary>Seconds that the old secret is still accepted, 0 to 2,592,000 (30 days). Default: 0.</summary>

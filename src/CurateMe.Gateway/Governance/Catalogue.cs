@@ -26,6 +26,9 @@ sealed class DocumentSet<T>(IConfigStore store, string collection, JsonTypeInfo<
     /// <summary>A document that must not be there yet.</summary>
     public ConfigWrite New(string id, string? orgId, string? lookup, T value) => new(collection, id, orgId, lookup, Text(value), ExpectedVersion: 0);
 
+    /// <summary>The document with another content and another lookup.</summary>
+    public ConfigWrite Change(Stored<T> stored, string lookup, T value) => new(collection, stored.Id, stored.OrgId, lookup, Text(value), stored.Version);
+
     /// <summary>The document with another content.</summary>
     public ConfigWrite Change(Stored<T> stored, T value) => new(collection, stored.Id, stored.OrgId, stored.Lookup, Text(value), stored.Version);
 
@@ -44,6 +47,9 @@ sealed class Catalogue(IConfigStore store, ConfigChanges changes)
     public DocumentSet<OrgDocument> Orgs { get; } = new(store, Collections.Orgs, DocumentJson.Default.OrgDocument);
     public DocumentSet<TeamDocument> Teams { get; } = new(store, Collections.Teams, DocumentJson.Default.TeamDocument);
     public DocumentSet<KeyDocument> Keys { get; } = new(store, Collections.Keys, DocumentJson.Default.KeyDocument);
+
+    /// <summary>Looked up by hash, like the keys.</summary>
+    public DocumentSet<ReplacedSecretDocument> ReplacedSecrets { get; } = new(store, Collections.ReplacedSecrets, DocumentJson.Default.ReplacedSecretDocument);
 
     /// <summary>The policy document of an org has the org's id.</summary>
     public DocumentSet<PolicyDocument> Policies { get; } = new(store, Collections.Policies, DocumentJson.Default.PolicyDocument);

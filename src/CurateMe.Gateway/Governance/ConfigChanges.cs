@@ -3,7 +3,8 @@ using CurateMe.Ledger.Configuration;
 namespace CurateMe.Gateway.Governance;
 
 /// <summary>One document changed, here or on another replica.</summary>
-readonly record struct ConfigChange(string Collection, string Id, string? OrgId, string? Lookup);
+/// <param name="Created">It was not there before.</param>
+readonly record struct ConfigChange(string Collection, string Id, string? OrgId, string? Lookup, bool Created);
 
 /// <summary>
 /// Tells caches which documents changed: at once for changes made by this process, and within <see cref="PollInterval"/> for those of other
@@ -31,7 +32,7 @@ sealed partial class ConfigChanges(IConfigStore store, TimeProvider time, ILogge
     {
         foreach (var write in writes)
         {
-            Changed?.Invoke(new ConfigChange(write.Collection, write.Id, write.OrgId, write.Lookup));
+            Changed?.Invoke(new ConfigChange(write.Collection, write.Id, write.OrgId, write.Lookup, write.ExpectedVersion == 0));
         }
     }
 
@@ -48,7 +49,7 @@ sealed partial class ConfigChanges(IConfigStore store, TimeProvider time, ILogge
         {
             foreach (var change in changes)
             {
-                Changed?.Invoke(new ConfigChange(change.Collection, change.Id, change.OrgId, change.Lookup));
+                Changed?.Invoke(new ConfigChange(change.Collection, change.Id, change.OrgId, change.Lookup, change.Version == 1));
                 _seen = Math.Max(_seen, change.Revision);
             }
         }

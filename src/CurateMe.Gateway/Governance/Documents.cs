@@ -10,6 +10,7 @@ static class Collections
     public const string Orgs = "orgs";
     public const string Teams = "teams";
     public const string Keys = "keys";
+    public const string ReplacedSecrets = "replaced_secrets";
     public const string Policies = "policies";
     public const string Runners = "runners";
     public const string Sessions = "sessions";
@@ -53,12 +54,24 @@ sealed record KeyDocument
     public IReadOnlyList<string>? IpAllowlist { get; init; }
     public DateTimeOffset? ExpiresAt { get; init; }
     public bool Disabled { get; init; }
-    public string? ReplacedBy { get; init; }
-    public DateTimeOffset? GraceUntil { get; init; }
 
-    /// <summary>The first of the keys this one replaced, whose budget it goes on spending; null for itself.</summary>
-    public string? BudgetKeyId { get; init; }
+    /// <summary>When the secret was last replaced.</summary>
+    public DateTimeOffset? RotatedAt { get; init; }
+
+    /// <summary>Until when the secret before this one is accepted.</summary>
+    public DateTimeOffset? GraceUntil { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
+}
+
+/// <summary>
+/// A secret that a key no longer has. Its hash is the document's id and lookup. The key keeps its id when its secret is replaced, so that its
+/// spend, its limits and its history stay in one place.
+/// </summary>
+sealed record ReplacedSecretDocument
+{
+    public required string KeyId { get; init; }
+    public required string Last4 { get; init; }
+    public required DateTimeOffset GraceUntil { get; init; }
 }
 
 /// <summary>How documents are written into the store; what they may hold is checked before.</summary>
@@ -71,4 +84,5 @@ sealed record KeyDocument
 [JsonSerializable(typeof(TeamDocument))]
 [JsonSerializable(typeof(KeyDocument))]
 [JsonSerializable(typeof(PolicyDocument))]
+[JsonSerializable(typeof(ReplacedSecretDocument))]
 sealed partial class DocumentJson : JsonSerializerContext;

@@ -162,29 +162,44 @@ sealed class KeyDirectory : IDisposable
 
     async Task<Principal?> ReadAsync(SecretHash hash, CancellationToken ct)
     {
-        if (await _catalogue.Keys.LookupAsync(hash.ToString(), ct) is not { Value: var key }
-            || await _catalogue.Orgs.FindAsync(key.OrgId, ct) is not { Value: var org })
+        var (key, replaced) = await ReadKeyAsync(hash.ToString(), ct);
+        if (key is null || await _catalogue.Orgs.FindAsync(key.OrgId, ct) is not { Value: var org })
         {
             return null;
         }
         var policy = OrgPolicy.Resolve(org.Tier, (await _catalogue.Policies.FindAsync(key.OrgId, ct))?.Value);
         if (key.TeamId is null)
         {
-            return new Principal(key, org, policy, team: null);
+            return new Principal(key, org, policy, team: null, replaced);
         }
         var team = await _catalogue.Teams.FindAsync(key.TeamId, ct) ?? throw new InvalidDataException($"The key {key.KeyId} belongs to the team {key.TeamId}, which is not there.");
-        return new Principal(key, org, policy, team.Value);
+        return new Principal(key, org, policy, team.Value, replaced);
+    }
+
+    async Task<(KeyDocument? Key, ReplacedSecretDocument? Replaced)> ReadKeyAsync(string lookup, CancellationToken ct)
+    {
+        if (await _catalogue.Keys.LookupAsync(lookup, ct) is { } key)
+        {
+            return (key.Value, null);
+        }
+        return await _catalogue.ReplacedSecrets.LookupAsync(lookup, ct) is { } replaced
+            ? ((await _catalogue.Keys.FindAsync(replaced.Value.KeyId, ct))?.Value, replaced.Value)
+            : (null, null);
     }
 
     void Forget(ConfigChange change)
     {
         switch (change.Collection)
         {
-            case Collections.Keys when change.Lookup is not null && SecretHash.TryParse(change.Lookup, out var hash):
-                Forget(hash);
-                break;
-            case Collections.Keys:
-                ForgetWhere(p => p.KeyId == change.Id);
+            case Collections.Keys or Collections.ReplacedSecrets:
+                if (change.Lookup is not null && SecretHash.TryParse(change.Lookup, out var hash))
+                {
+                    Forget(hash);
+                }
+                if (change is { Collection: Collections.Keys, Created: false })
+                {
+                    ForgetWhere(p => p.KeyId == change.Id);
+                }
                 break;
             case Collections.Orgs or Collections.Policies:
                 ForgetWhere(p => p.OrgId == change.Id);

@@ -19,18 +19,20 @@ enum KeyState : byte
 sealed class Principal
 {
     readonly KeyDocument _key;
+    readonly ReplacedSecretDocument? _replaced;
     readonly bool _orgSuspended;
 
-    public Principal(KeyDocument key, OrgDocument org, OrgPolicy policy, TeamDocument? team)
+    /// <param name="replaced">The secret that this principal is found by, when it is not the key's own any more.</param>
+    public Principal(KeyDocument key, OrgDocument org, OrgPolicy policy, TeamDocument? team, ReplacedSecretDocument? replaced = null)
     {
         _key = key;
+        _replaced = replaced;
         _orgSuspended = org.Suspended;
         Policy = policy;
         Models = policy.Models.And(key.ModelAllowlist);
         Ips = IpAllowlist.Of(key.IpAllowlist);
-        BudgetKeyId = key.BudgetKeyId ?? key.KeyId;
         var orgNode = new BudgetNode(NodeKind.Org, org.OrgId, policy.DailyBudget, policy.MonthlyBudget, RequestsPerMinute: policy.RateLimitRpm, MaxConcurrency: policy.MaxConcurrency);
-        var keyNode = new BudgetNode(NodeKind.Key, BudgetKeyId, key.DailyBudget, key.MonthlyBudget, RequestsPerMinute: key.RateLimitRpm, MaxConcurrency: key.MaxConcurrency);
+        var keyNode = new BudgetNode(NodeKind.Key, key.KeyId, key.DailyBudget, key.MonthlyBudget, RequestsPerMinute: key.RateLimitRpm, MaxConcurrency: key.MaxConcurrency);
         Path = new BudgetPath(org.OrgId, team is null
             ? [orgNode, keyNode]
             : [orgNode, new BudgetNode(NodeKind.Team, team.TeamId, team.DailyBudget, team.MonthlyBudget), keyNode]);
@@ -43,10 +45,6 @@ sealed class Principal
     /// <summary>Set when the secret is a runner's token: every request is that runner's.</summary>
     public string? RunnerId => _key.RunnerId;
 
-    /// <summary>
-    /// The key whose budget is spent, and the id of the key's node: rotating a key does not give it a fresh budget. Usage records carry <see cref="KeyId"/>.
-    /// </summary>
-    public string BudgetKeyId { get; }
     public OrgPolicy Policy { get; }
 
     /// <summary>What the key and its org both allow.</summary>
@@ -58,8 +56,8 @@ sealed class Principal
     /// <summary>Org, team if there is one, key.</summary>
     public BudgetPath Path { get; }
 
-    /// <summary>The key that took this one's place, where <see cref="StateAt"/> says rotated.</summary>
-    public string? ReplacedBy => _key.ReplacedBy;
+    /// <summary>Last four characters of the key's present secret: what to name where <see cref="StateAt"/> says rotated. The key's id is still <see cref="KeyId"/>.</summary>
+    public string Last4 => _key.Last4;
 
     public KeyState StateAt(DateTimeOffset now)
     {
@@ -67,7 +65,7 @@ sealed class Principal
         {
             return KeyState.Disabled;
         }
-        if (_key.ReplacedBy is not null && !(_key.GraceUntil > now))
+        if (_replaced is not null && _replaced.GraceUntil <= now)
         {
             return KeyState.Rotated;
         }
@@ -79,6 +77,6 @@ sealed class Principal
     public BudgetPath PathWithSession(string? runnerId, string sessionId, NanoUsd? limit) =>
         new(OrgId, [.. Path.Nodes, new BudgetNode(NodeKind.Session, SessionNodeId(runnerId, sessionId), LifeLimit: limit)]);
 
-    /// <summary>A session's node: its name within its runner, because callers choose the names.</summary>
+    /// <summary>A session's node, and its id in usage records: its name within its runner, because callers choose the names.</summary>
     public static string SessionNodeId(string? runnerId, string sessionId) => runnerId is null ? sessionId : $"{runnerId}/{sessionId}";
 }

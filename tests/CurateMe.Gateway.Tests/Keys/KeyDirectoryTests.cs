@@ -104,7 +104,7 @@ public sealed class KeyDirectoryTests : IDisposable
         var secret = Secret.New(Secret.KeyPrefix).Text;
         Assert.Null(await _keys.FindAsync(secret, default));
         Assert.Null(await _keys.FindAsync(secret, default));
-        Assert.Equal(1, _store.Reads);
+        Assert.Equal(2, _store.Reads);
     }
 
     [Fact]
@@ -180,13 +180,31 @@ public sealed class KeyDirectoryTests : IDisposable
     }
 
     [Fact]
-    public async Task StateAt_ReplacedKey_IsAcceptedUntilItsGraceEnds()
+    public async Task Find_ReplacedSecret_IsTheSameKeyUntilItsGraceEnds()
     {
-        var secret = await SeedAsync(Key() with { ReplacedBy = "key_b", GraceUntil = Now.AddSeconds(10) });
-        var principal = (await _keys.FindAsync(secret.Text, default))!;
-        Assert.Equal(KeyState.Active, principal.StateAt(Now));
-        Assert.Equal(KeyState.Rotated, principal.StateAt(Now.AddSeconds(10)));
-        Assert.Equal("key_b", principal.ReplacedBy);
+        var old = await SeedAsync();
+        Assert.NotNull(await _keys.FindAsync(old.Text, default));
+        var replacement = Secret.New(Secret.KeyPrefix);
+        var key = (await _catalogue.Keys.FindAsync("key_a", default))!;
+        var oldHash = old.Hash.ToString();
+        await _catalogue.CommitAsync(
+            [
+                _catalogue.Keys.Change(key, replacement.Hash.ToString(), key.Value with { Last4 = replacement.Last4 }),
+                _catalogue.ReplacedSecrets.New(oldHash, "org_a", oldHash, new ReplacedSecretDocument { KeyId = "key_a", Last4 = old.Last4, GraceUntil = Now.AddSeconds(10) }),
+            ],
+            Audit, default);
+
+        var before = (await _keys.FindAsync(old.Text, default))!;
+        Assert.Equal(KeyState.Active, before.StateAt(Now));
+        Assert.Equal(KeyState.Rotated, before.StateAt(Now.AddSeconds(10)));
+        var after = (await _keys.FindAsync(replacement.Text, default))!;
+        Assert.Equal(KeyState.Active, after.StateAt(Now.AddSeconds(10)));
+        Assert.Equal(("key_a", replacement.Last4), (before.KeyId, before.Last4));
+        Assert.Equal("key:key_a", before.Path.Nodes[^1].Field);
+
+        await DisableAsync(_catalogue);
+        Assert.Equal(KeyState.Disabled, (await _keys.FindAsync(old.Text, default))!.StateAt(Now));
+        Assert.Equal(KeyState.Disabled, (await _keys.FindAsync(replacement.Text, default))!.StateAt(Now));
     }
 
     [Fact]

@@ -46,7 +46,8 @@ static class PriceFile
         }
         catch (JsonException fault)
         {
-            faults.Add($"{file}: line {fault.LineNumber + 1}: not JSON: {fault.Message}");
+            var line = fault.LineNumber is { } number ? $"line {number + 1}: " : "";
+            faults.Add($"{file}: {line}not JSON: {fault.Message}");
         }
         catch (InvalidDataException fault)
         {
@@ -72,7 +73,7 @@ static class PriceFile
         var rows = new List<PriceRow>();
         var file = new PriceFileReader(place, root, FileFields);
         if (!file.IsObject) return rows;
-        var defaults = new FileDefaults(file.Text("provider"), file.Text("source"), file.Date("as_of"), file.Prices("every_model"));
+        var defaults = new FileDefaults(file.Name("provider"), file.Text("source"), file.Date("as_of"), file.Prices("every_model"));
         if (!root.TryGetProperty("models", out var models) || models.ValueKind != JsonValueKind.Array)
         {
             place.Add("models is missing; write a list of rows");

@@ -45,6 +45,8 @@ sealed class PriceFileReader
 
     internal bool IsObject { get; }
 
+    internal static string NameOf(ServiceTier tier) => TierNames.First(entry => entry.Value == tier).Key;
+
     /// <summary>The text of a field without noting faults, to name a row by.</summary>
     internal static string? Peek(JsonElement element, string field) =>
         element.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

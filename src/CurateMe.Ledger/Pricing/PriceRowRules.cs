@@ -11,9 +11,22 @@ static class PriceRowRules
         BilledUnit.InputToken, BilledUnit.CachedInputToken, BilledUnit.CacheWrite5mToken, BilledUnit.CacheWrite1hToken, BilledUnit.OutputToken, BilledUnit.ReasoningToken,
     ];
 
+    static readonly (BilledUnit Cached, BilledUnit Fresh)[] Discounted =
+    [
+        (BilledUnit.CachedInputToken, BilledUnit.InputToken),
+        (BilledUnit.CachedAudioInputToken, BilledUnit.AudioInputToken),
+        (BilledUnit.CachedImageInputToken, BilledUnit.ImageInputToken),
+    ];
+
     internal static void Check(PriceRow row, List<string> faults)
     {
-        void Fault(string what) => faults.Add($"{row.File}: {row.Provider}/{row.Model}: {what}");
+        // A field that could not be read counts as not given; its own fault is enough.
+        var place = $"{row.File}: {row.Provider}/{row.Model}: ";
+        var known = faults.Where(fault => fault.StartsWith(place, StringComparison.Ordinal)).Select(fault => FirstWord(fault.AsSpan(place.Length)).ToString()).ToHashSet(StringComparer.Ordinal);
+        void Fault(string what)
+        {
+            if (!known.Contains(FirstWord(what).ToString())) faults.Add(place + what);
+        }
 
         if (string.IsNullOrWhiteSpace(row.Source)) Fault("source is missing; name the page or the contract the figures come from");
         if (row.AsOf is null) Fault("as_of is missing; write the day the figures were taken, such as \"2026-08-06\"");
@@ -21,7 +34,28 @@ static class PriceRowRules
         if (row.Prices is null) Fault("prices is missing; write what the model costs, 0 where it is free");
         if (row.Mode is { } mode && row.Prices is { } prices) CheckMode(mode, prices.Pico, Fault);
         if (row.LongContext is { } longContext && row.Prices is not null) CheckLongContext(longContext, row.Prices, Fault);
-        CheckImageBound(row, Fault);
+        foreach (var (path, block) in Blocks(row)) CheckOrder(path, block.Pico, Fault);
+    }
+
+    static ReadOnlySpan<char> FirstWord(ReadOnlySpan<char> text) => text[..Math.Max(0, text.IndexOf(' '))];
+
+    static IEnumerable<(string Place, PriceBlock Block)> Blocks(PriceRow row)
+    {
+        if (row.Prices is not null) yield return ("prices", row.Prices);
+        foreach (var (tier, block) in row.Tiers) yield return ($"tiers.{PriceFileReader.NameOf(tier)}", block);
+        if (row.LongContext is null) yield break;
+        yield return ("long_context.prices", row.LongContext.Prices);
+        foreach (var (tier, block) in row.LongContext.Tiers) yield return ($"long_context.tiers.{PriceFileReader.NameOf(tier)}", block);
+    }
+
+    /// <summary>A cached token that costs more than a fresh one is a slip of the pen, or an input price changed without its cached one.</summary>
+    static void CheckOrder(string place, IReadOnlyDictionary<BilledUnit, long> pico, Action<string> fault)
+    {
+        foreach (var (cached, fresh) in Discounted)
+        {
+            if (pico.TryGetValue(cached, out var less) && pico.TryGetValue(fresh, out var more) && less > more)
+                fault($"{place}.{PriceFields.PathOf(cached)} is above {PriceFields.PathOf(fresh)}; write the price of a token read from the cache");
+        }
     }
 
     static void CheckMode(ModelMode mode, IReadOnlyDictionary<BilledUnit, long> pico, Action<string> fault)
@@ -61,12 +95,8 @@ static class PriceRowRules
         {
             if (prices.Pico.ContainsKey(unit) && !longContext.Prices.Pico.ContainsKey(unit))
                 fault($"long_context.prices.{PriceFields.PathOf(unit)} is missing; write its price above {longContext.Threshold.ToString(CultureInfo.InvariantCulture)} tokens, the same as below if it does not change");
+            else if (prices.Pico.TryGetValue(unit, out var below) && longContext.Prices.Pico[unit] < below)
+                fault($"long_context.prices.{PriceFields.PathOf(unit)} is below prices.{PriceFields.PathOf(unit)}; a long prompt never costs less, write both anew");
         }
-    }
-
-    static void CheckImageBound(PriceRow row, Action<string> fault)
-    {
-        if (row.MaxTokensPerImage is <= 0) fault("image_tokens_max is not above 0; write the most tokens one picture is billed at, or leave it out");
-        if (row.MaxTokensPerGeneratedImage is <= 0) fault("generated_image_tokens_max is not above 0; write the most tokens one picture is billed at, or leave it out");
     }
 }

@@ -76,11 +76,12 @@ public sealed class RespClient : IAsyncDisposable
     /// <summary>
     /// Sends one command, its name first: <c>await client.ExecuteAsync(["SET", key, value])</c>. In a cluster it goes to the master of its first key, a command
     /// without keys to any. Await the result once. A cancelled wait throws <see cref="OperationCanceledException"/>, and the command may still run.
+    /// What would change or hold up the shared connection (MULTI, SELECT, SUBSCRIBE, BLPOP, MONITOR …) is refused with <see cref="ArgumentException"/>.
     /// </summary>
     /// <exception cref="RespException">Always one of its four subclasses.</exception>
     public ValueTask<RespReply> ExecuteAsync(ReadOnlySpan<RespArg> words, CancellationToken cancel = default)
     {
-        ArgumentOutOfRangeException.ThrowIfZero(words.Length);
+        SharedConnection.Check(words);
         var request = Requests.Rent();
         request.Encode(this, words);
         request.CancelOn(cancel);
@@ -88,13 +89,13 @@ public sealed class RespClient : IAsyncDisposable
         return request.Task;
     }
 
-    /// <summary>Sends one command to one of <see cref="Nodes"/>, whatever its keys.</summary>
+    /// <summary>Sends one command to one of <see cref="Nodes"/>, whatever its keys; a redirection is an error here.</summary>
     /// <exception cref="RespException">Always one of its four subclasses.</exception>
     public ValueTask<RespReply> ExecuteAtAsync(RespAddress address, ReadOnlySpan<RespArg> words, CancellationToken cancel = default)
     {
-        ArgumentOutOfRangeException.ThrowIfZero(words.Length);
-        var request = Requests.Rent();
-        request.Encode(this, words);
+        SharedConnection.Check(words);
+        var request = new RespRequest();
+        request.Encode(null, words);
         request.CancelOn(cancel);
         if ((_cluster is null ? (_single!.Address == address ? _single : null) : _cluster.Find(address)) is { } node)
             Send(request, node);

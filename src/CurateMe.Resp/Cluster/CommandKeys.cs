@@ -5,14 +5,13 @@ internal static class CommandKeys
 {
     private static readonly HashSet<string> None = new(StringComparer.OrdinalIgnoreCase)
     {
-        "ACL", "ASKING", "AUTH", "BGREWRITEAOF", "BGSAVE", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DBSIZE", "DEBUG", "DISCARD", "ECHO", "EXEC",
-        "FLUSHALL", "FLUSHDB", "FUNCTION", "HELLO", "INFO", "KEYS", "LASTSAVE", "LATENCY", "LOLWUT", "MODULE", "MULTI", "PING", "PUBLISH", "PUBSUB", "QUIT", "RANDOMKEY",
-        "READONLY", "READWRITE", "ROLE", "SAVE", "SCAN", "SCRIPT", "SELECT", "SHUTDOWN", "SLOWLOG", "TIME", "UNWATCH", "WAIT",
+        "ACL", "BGREWRITEAOF", "BGSAVE", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DBSIZE", "DEBUG", "ECHO", "FLUSHALL", "FLUSHDB", "FUNCTION", "INFO", "KEYS", "LASTSAVE", "LATENCY",
+        "LOLWUT", "MODULE", "PING", "PUBLISH", "PUBSUB", "RANDOMKEY", "ROLE", "SAVE", "SCAN", "SCRIPT", "SHUTDOWN", "SLOWLOG", "TIME", "WAIT", "WAITAOF",
     };
 
     private static readonly HashSet<string> AfterSubcommand = new(StringComparer.OrdinalIgnoreCase) { "BITOP", "MEMORY", "OBJECT", "XGROUP", "XINFO" };
 
-    private static readonly HashSet<string> AfterSourceAndCount = new(StringComparer.OrdinalIgnoreCase) { "EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO", "BLMPOP", "BZMPOP" };
+    private static readonly HashSet<string> AfterSourceAndCount = new(StringComparer.OrdinalIgnoreCase) { "EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO" };
 
     private static readonly HashSet<string> AfterCount = new(StringComparer.OrdinalIgnoreCase) { "LMPOP", "ZMPOP", "SINTERCARD", "ZINTER", "ZUNION", "ZDIFF", "ZINTERCARD" };
 

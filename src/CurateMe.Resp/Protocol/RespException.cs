@@ -21,7 +21,7 @@ public abstract class RespException : Exception
     public RespFailure Failure { get; }
 
     /// <summary>False only where it is certain that the server did not execute the command. When true, retry only what is idempotent.</summary>
-    public bool MayHaveRun => Failure != RespFailure.NotSent;
+    public bool MayHaveRun => Failure != RespFailure.NotSent && this is not RespServerException { IsNotReady: true };
 }
 
 /// <summary>The server's own error, for example <c>WRONGTYPE Operation against …</c>.</summary>
@@ -29,6 +29,9 @@ public sealed class RespServerException(string error) : RespException(RespFailur
 {
     /// <summary>The first word, for example <c>WRONGTYPE</c>, <c>NOAUTH</c>, <c>OOM</c>, <c>LOADING</c>.</summary>
     public string Code { get; } = error.IndexOf(' ') is var space and > 0 ? error[..space] : error;
+
+    /// <summary>The server refused to begin, whatever the command: it is loading, busy with a script, cut off from its master, or its cluster is not whole.</summary>
+    public bool IsNotReady => Code is "LOADING" or "BUSY" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "MOVED" or "ASK";
 }
 
 /// <summary>Not connected, too much pending, or lost before the command was handed to the socket: definitely not executed.</summary>

@@ -14,7 +14,6 @@ public sealed class CommandKeysTests
     [InlineData("EVALSHA s 0 a", -1)]
     [InlineData("EVALSHA s", -1)]
     [InlineData("ZUNION 2 a b", 2)]
-    [InlineData("BLMPOP 0 2 a b LEFT", 3)]
     [InlineData("OBJECT ENCODING k", 2)]
     [InlineData("XREAD COUNT 5 STREAMS s 0", 4)]
     [InlineData("XREADGROUP GROUP g c STREAMS s >", 5)]

@@ -49,7 +49,8 @@ public sealed class RespReplyTests
     {
         Assert.False(new RespNotSentException("x").MayHaveRun);
         Assert.True(new RespOutcomeUnknownException("x").MayHaveRun);
-        Assert.True(new RespServerException("x").MayHaveRun);
+        Assert.True(new RespServerException("ERR x").MayHaveRun);
+        Assert.False(new RespServerException("LOADING Redis is loading the dataset in memory").MayHaveRun);
         Assert.True(new RespProtocolException("x").MayHaveRun);
     }
 

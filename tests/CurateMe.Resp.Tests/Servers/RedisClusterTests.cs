@@ -81,6 +81,32 @@ public sealed class RedisClusterTests(RedisClusterTests.Fixture fixture) : IClas
     }
 
     [Fact]
+    public async Task KilledMaster_FailsItsSlotsOnlyAndIsFoundAgain()
+    {
+        await using var client = await RespClient.ConnectAsync((await Options()) with { MaxReconnectDelay = TimeSpan.FromMilliseconds(200), CommandTimeout = TimeSpan.FromSeconds(10) });
+        var killed = Cluster.Servers[2];
+        await killed.KillAsync();
+        await Eventually.TrueAsync(() => !client.IsConnected, "the loss");
+        var outcomes = new HashSet<string>();
+        for (var i = 0; i < 40; i++)
+            try
+            {
+                await client.ExecuteAsync(["SET", $"killed:{i}", i]);
+                outcomes.Add("stored");
+            }
+            catch (RespException e)
+            {
+                Assert.False(e.MayHaveRun);
+                outcomes.Add("refused");
+            }
+        Assert.Contains("refused", outcomes);
+        await killed.StartAgainAsync();
+        for (var i = 0; i < 40; i++)
+            Assert.True((await Eventually.AnswerAsync(client, "SET", $"killed:{i}", i)).IsOk);
+        Assert.True(client.IsConnected);
+    }
+
+    [Fact]
     public async Task Messages_ReachSubscribersOnAnyNode()
     {
         await using var client = await Connect();

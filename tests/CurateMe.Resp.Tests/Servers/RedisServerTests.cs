@@ -198,6 +198,47 @@ public sealed class RedisServerTests : IAsyncLifetime
         await Task.WhenAll(callers).WaitAsync(Eventually.Limit);
     }
 
+    [Theory]
+    [InlineData("MULTI")]
+    [InlineData("select 1")]
+    [InlineData("BLPOP k 0")]
+    [InlineData("SUBSCRIBE c")]
+    [InlineData("client reply off")]
+    public async Task Command_ThatWouldDisturbOtherCallers_IsRefused(string command)
+    {
+        await using var client = await _server.ConnectAsync();
+        await Assert.ThrowsAsync<ArgumentException>(async () => await client.ExecuteAsync(Array.ConvertAll(command.Split(' '), static word => (RespArg)word)));
+    }
+
+    [Fact]
+    public async Task BusyServer_SaysThatItDidNotBegin()
+    {
+        await using var client = await RespClient.ConnectAsync(_server.Options with { CommandTimeout = TimeSpan.FromSeconds(30), StallTimeout = TimeSpan.FromSeconds(60) });
+        await using var other = await _server.ConnectAsync();
+        await client.ExecuteAsync(["CONFIG", "SET", "busy-reply-threshold", 50]);
+        var endless = client.EvalAsync(new RespScript("endless", "while true do end"), [], []).AsTask();
+        RespServerException? busy = null;
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                await other.ExecuteAsync(["GET", "k"]);
+            }
+            catch (RespServerException e) when (e.Code == "BUSY")
+            {
+                busy = e;
+            }
+            catch (RespOutcomeUnknownException)
+            {
+                // before it is past the threshold
+            }
+            return busy is not null;
+        }, "BUSY");
+        Assert.False(busy!.MayHaveRun);
+        await other.ExecuteAsync(["SCRIPT", "KILL"]);
+        await Assert.ThrowsAsync<RespServerException>(() => endless);
+    }
+
     [Fact]
     public async Task DisposedClient_RefusesCommands()
     {

@@ -37,6 +37,7 @@ public sealed class RedisServer : IAsyncDisposable
     private readonly RedisServerSetup _setup;
     private readonly string _directory;
     private Process? _process;
+    private int _busPort;
 
     private RedisServer(RedisServerSetup setup)
     {
@@ -124,7 +125,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         for (var attempt = 1; ; attempt++)
         {
-            Port = FreePort();
+            (Port, _busPort) = (FreePort(), FreePort());
             if (await TryStartAsync(Port))
                 return;
             if (attempt == StartAttempts)
@@ -178,7 +179,7 @@ public sealed class RedisServer : IAsyncDisposable
         foreach (var user in _setup.Users)
             arguments.AddRange(["--user", .. user.Split(' ')]);
         if (_setup.Cluster)
-            arguments.AddRange(["--cluster-enabled", "yes", "--cluster-port", $"{FreePort()}", "--cluster-node-timeout", "2000", "--cluster-config-file", $"nodes-{port}.conf"]);
+            arguments.AddRange(["--cluster-enabled", "yes", "--cluster-port", $"{_busPort}", "--cluster-node-timeout", "2000", "--cluster-config-file", $"nodes-{port}.conf"]);
         if (_setup.Tls)
         {
             var (certificate, key, root) = TestRoot.WriteFiles(_directory);

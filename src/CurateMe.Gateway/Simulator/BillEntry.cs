@@ -90,6 +90,9 @@ internal sealed record BillEntry
     /// <summary>The caller's <c>X-Client-Request-Id</c>, at most <see cref="Bill.MaxIdLength"/> characters; null when it sent none.</summary>
     public string? RequestId { get; init; }
     public string? ServiceTier { get; init; }
+
+    /// <summary>What the price of a picture depends on, as <c>size/quality</c>; null for anything else.</summary>
+    public string? Variant { get; init; }
     public bool Stream { get; init; }
 
     /// <summary>The caller left, or the connection was cut, before generation ended: only what was generated is charged.</summary>

@@ -186,10 +186,9 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
         var text = new List<byte>(bytes.Length + 16);
         foreach (var b in bytes)
         {
-            if (b == (byte)'\n')
-                text.AddRange("\r\n"u8);
-            else
-                text.Add(b);
+            if (b == (byte)'\n' && (text.Count == 0 || text[^1] != (byte)'\r'))
+                text.Add((byte)'\r');
+            text.Add(b);
         }
         return text.ToArray();
     }

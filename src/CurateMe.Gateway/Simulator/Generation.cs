@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace CurateMe.Gateway.Simulator;
 
 /// <summary>What a model makes of one choice: thought, then text or a call of a tool, within the caller's cap.</summary>
@@ -13,6 +15,24 @@ internal sealed record Generation(int Reasoning, IReadOnlyList<Piece> Pieces, st
     public int Completion => Reasoning + NameTokens + Pieces.Sum(piece => piece.Tokens);
 
     public string Text => string.Concat(Pieces.Select(piece => piece.Text));
+
+    /// <summary>One choice, within the cap and the context window.</summary>
+    public static Generation For(SimulatedCall call, ModelCard card, int? cap, int prompt, JsonElement schema, string? tool, int reasoning, uint seed)
+    {
+        var behaviour = call.Behaviour;
+        var wanted = behaviour.OutputTokens ?? Behaviour.DefaultOutputTokens;
+        if (behaviour.IgnoreCap)
+        {
+            wanted += cap ?? 0;
+            cap = null;
+        }
+        else
+        {
+            cap = Math.Min(cap ?? card.MaxOutput, Math.Max(0, card.Context - prompt));
+        }
+        var pieces = schema.ValueKind == JsonValueKind.Object ? Tokens.Split(SchemaSample.Write(schema, seed)) : Prose.Pieces(seed, wanted);
+        return Make(pieces, tool, reasoning, cap);
+    }
 
     /// <param name="wanted">The whole of what the model would say.</param>
     /// <param name="reasoning">Tokens of thought wanted.</param>

@@ -1,3 +1,5 @@
+using CurateMe.Gateway.Simulator.Anthropic;
+using CurateMe.Gateway.Simulator.Gemini;
 using CurateMe.Gateway.Simulator.OpenAi;
 
 namespace CurateMe.Gateway.Simulator;
@@ -8,9 +10,16 @@ internal static class Operations
     public static readonly Operation[] All =
     [
         .. OpenAiPaths("chat.completions", "/chat/completions", ChatCompletions.Answer),
+        .. AnthropicPaths("messages", "/messages", Messages.Answer),
+        .. AnthropicPaths("messages.count_tokens", "/messages/count_tokens", Messages.CountTokens),
+        new("generate_content", Dialect.Gemini, "POST", "/v1beta/models/{target}", ReadsJson: true, GenerateContent.Answer),
+        new("generate_content", Dialect.Gemini, "POST", "/v1/models/{target}", ReadsJson: true, GenerateContent.Answer),
     ];
 
     // Base addresses of OpenAI-compatible providers end in /v1 or not
     static IEnumerable<Operation> OpenAiPaths(string name, string path, Func<SimulatedCall, Task> handler, bool readsJson = true, string method = "POST") =>
         [new(name, Dialect.OpenAi, method, "/v1" + path, readsJson, handler), new(name, Dialect.OpenAi, method, path, readsJson, handler)];
+
+    static IEnumerable<Operation> AnthropicPaths(string name, string path, Func<SimulatedCall, Task> handler) =>
+        [new(name, Dialect.Anthropic, "POST", "/v1" + path, ReadsJson: true, handler), new(name, Dialect.Anthropic, "POST", path, ReadsJson: true, handler)];
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using CurateMe.Gateway.Simulator.Anthropic;
 
 namespace CurateMe.Gateway.Simulator;
 
@@ -33,6 +34,7 @@ internal sealed class ProviderSimulator : IDisposable
 
     public Bill Bill { get; }
     public BehaviourBoard Behaviours { get; }
+    public PromptCache PromptCache { get; } = new();
     public TimeProvider Time { get; }
     public CancellationToken Stopping => _stopping.Token;
 

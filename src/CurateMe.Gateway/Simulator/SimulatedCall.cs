@@ -8,6 +8,7 @@ namespace CurateMe.Gateway.Simulator;
 internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext context, Operation operation, string provider, Behaviour behaviour)
 {
     readonly long _number = simulator.NextNumber();
+    readonly string _requestId = context.Request.Headers[ProviderSimulator.RequestIdHeader].ToString();
     bool _charged;
     uint? _seed;
 
@@ -15,6 +16,9 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
     public HttpContext Context => context;
     public Operation Operation => operation;
     public string Provider => provider;
+
+    /// <summary>As on the bill.</summary>
+    public string OperationName { get; set; } = operation.Name;
     public Behaviour Behaviour => behaviour;
 
     /// <summary>The parsed body; an undefined element when the operation has none.</summary>
@@ -26,6 +30,9 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
     /// <summary>Named by the body or the path; set before anything is charged.</summary>
     public string Model { get; set; } = "";
     public string? ServiceTier { get; set; }
+
+    /// <summary>What the price of a picture depends on, as <c>size/quality</c>.</summary>
+    public string? Variant { get; set; }
 
     /// <summary>Equal prompts have equal seeds, however they are sent, so the text of an answer can be foretold.</summary>
     public uint Seed => _seed ??= Fnv(Prompt) ^ (uint)behaviour.Seed * 0x9E3779B9u;
@@ -50,14 +57,14 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
         if (_charged || behaviour.Bill == Billing.None || simulator.Bill.Off)
             return;
         _charged = true;
-        var requestId = context.Request.Headers[ProviderSimulator.RequestIdHeader].ToString();
         simulator.Bill.Charge(new BillEntry
         {
             Provider = provider,
             Model = Model,
-            Operation = operation.Name,
-            RequestId = requestId.Length == 0 ? null : requestId[..Math.Min(requestId.Length, Bill.MaxIdLength)],
+            Operation = OperationName,
+            RequestId = _requestId.Length == 0 ? null : _requestId[..Math.Min(_requestId.Length, Bill.MaxIdLength)],
             ServiceTier = ServiceTier,
+            Variant = Variant,
             Stream = stream,
             Cancelled = cancelled,
             Units = units,
@@ -102,6 +109,13 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
             return;
         }
         response.BodyWriter.Write(body.Span);
+    }
+
+    /// <summary>Sends a whole answer that no provider charges for.</summary>
+    public async Task AnswerFreeAsync(ReadOnlyMemory<byte> body)
+    {
+        _charged = true;
+        await AnswerAsync(new BillCounts(), body);
     }
 
     /// <summary>Sends a stream of events; see <see cref="EventStream"/>.</summary>

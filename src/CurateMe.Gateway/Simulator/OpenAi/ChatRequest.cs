@@ -54,26 +54,8 @@ internal sealed record ChatRequest
             Prompt = prompt,
             NamedTool = tool is not null && body.Get("tool_choice").ValueKind == JsonValueKind.Object,
             Generations = [.. Enumerable.Range(0, choices).Select(index =>
-                Generate(call, card, Cap(call, card), prompt.PromptTokens, schema, tool, ReasoningWanted(call, card, body.Text("reasoning_effort")), call.Seed + (uint)index))],
+                Generation.For(call, card, Cap(call, card), prompt.PromptTokens, schema, tool, ReasoningWanted(call, card, body.Text("reasoning_effort")), call.Seed + (uint)index))],
         };
-    }
-
-    /// <summary>One choice, within the cap and the context window.</summary>
-    public static Generation Generate(SimulatedCall call, ModelCard card, int? cap, int prompt, JsonElement schema, string? tool, int reasoning, uint seed)
-    {
-        var behaviour = call.Behaviour;
-        var wanted = behaviour.OutputTokens ?? Behaviour.DefaultOutputTokens;
-        if (behaviour.IgnoreCap)
-        {
-            wanted += cap ?? 0;
-            cap = null;
-        }
-        else
-        {
-            cap = Math.Min(cap ?? card.MaxOutput, Math.Max(0, card.Context - prompt));
-        }
-        var pieces = schema.ValueKind == JsonValueKind.Object ? Tokens.Split(SchemaSample.Write(schema, seed)) : Prose.Pieces(seed, wanted);
-        return Generation.Make(pieces, tool, reasoning, cap);
     }
 
     public static int ReasoningWanted(SimulatedCall call, ModelCard card, string? effort) =>

@@ -5,23 +5,24 @@ namespace CurateMe.Gateway.Simulator;
 /// <summary>A step of a stream: the bytes put into the buffer since the last one are to be sent.</summary>
 /// <param name="Tokens">Completion tokens generated in this step, thought included.</param>
 /// <param name="Reasoning">How many of them are thought.</param>
+/// <param name="Audio">How many of them are sound.</param>
 /// <param name="Finished">Generation is over: from here on the call is charged in full.</param>
-internal readonly record struct Beat(int Tokens = 0, int Reasoning = 0, bool Finished = false);
+internal readonly record struct Beat(int Tokens = 0, int Reasoning = 0, int Audio = 0, bool Finished = false);
 
 /// <summary>
 /// Sends the steps of a stream. Charged in full before the first byte after the end of generation; when the caller leaves earlier,
 /// for the prompt and what had been generated when that was noticed.
 /// </summary>
-internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBufferWriter<byte> buffer)
+internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBufferWriter<byte> buffer, CancellationToken gone)
 {
     /// <summary>Bytes sent to the connection at once while no delay is asked for.</summary>
     const int FlushBytes = 4096;
 
     readonly Behaviour _behaviour = call.Behaviour;
     readonly HttpResponse _response = call.Context.Response;
-    readonly CancellationToken _gone = call.Context.RequestAborted;
     int _tokens;
     int _reasoning;
+    int _audio;
     int _sent;
     int _unflushed;
     uint _random = (uint)call.Behaviour.Seed | 1;
@@ -30,7 +31,7 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
 
     public async Task RunAsync(IEnumerable<Beat> beats, string contentType)
     {
-        if (_behaviour.LatencyMs > 0 && !await call.Simulator.Pause(_behaviour.LatencyMs, _gone))
+        if (_behaviour.LatencyMs > 0 && !await call.Simulator.Pause(_behaviour.LatencyMs, gone))
         {
             ChargeGenerated();
             return;
@@ -57,7 +58,7 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
         {
             await _response.StartAsync(CancellationToken.None);
             await _response.Body.FlushAsync(CancellationToken.None);
-            if (!await call.Simulator.Pause(_behaviour.TtfbMs, _gone))
+            if (!await call.Simulator.Pause(_behaviour.TtfbMs, gone))
             {
                 ChargeGenerated();
                 return;
@@ -75,14 +76,15 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
     async ValueTask<bool> Step(Beat beat)
     {
         if (beat.Tokens > 0 && _behaviour.ChunkDelayMs > 0)
-            await call.Simulator.Pause(_behaviour.ChunkDelayMs, _gone);
-        if (_gone.IsCancellationRequested && _tokens < units.CompletionTokens)
+            await call.Simulator.Pause(_behaviour.ChunkDelayMs, gone);
+        if (gone.IsCancellationRequested && _tokens < units.CompletionTokens)
         {
             ChargeGenerated();
             return false;
         }
         _tokens += beat.Tokens;
         _reasoning += beat.Reasoning;
+        _audio += beat.Audio;
         if (beat.Finished)
             call.Charge(units, stream: true, cancelled: false);
         if (beat.Tokens > 0 && !beat.Finished && _behaviour.Fail != Fault.None && await Spoil())
@@ -122,7 +124,7 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
             case Fault.Stall when Halfway:
                 await Send(buffer.WrittenMemory);
                 await Flush();
-                await call.Simulator.Pause(Timeout.Infinite, _gone);
+                await call.Simulator.Pause(Timeout.Infinite, gone);
                 ChargeGenerated();
                 return true;
             default:
@@ -138,7 +140,8 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
     }
 
     void ChargeGenerated() => call.Charge(
-        _behaviour.Bill == Billing.Full ? units : units with { CompletionTokens = _tokens, ReasoningTokens = _reasoning }, stream: true, cancelled: true);
+        _behaviour.Bill == Billing.Full ? units : units with { CompletionTokens = _tokens, ReasoningTokens = _reasoning, AudioCompletionTokens = _audio },
+        stream: true, cancelled: true);
 
     async ValueTask<bool> Send(ReadOnlyMemory<byte> bytes)
     {

@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Text.Json;
 using CurateMe.Gateway.Simulator.Anthropic;
+using CurateMe.Gateway.Simulator.OpenAi;
 
 namespace CurateMe.Gateway.Simulator;
 
@@ -17,13 +19,15 @@ internal sealed record Operation(string Name, Dialect Dialect, string Method, st
 /// since a generation that runs cannot be stopped. A stream in full when its generation ends; for its prompt and for the tokens made so far
 /// when the caller is seen to have left, or the connection broke. Errors are not billed. How usage is told to the caller does not matter to the bill.
 /// </remarks>
-internal sealed class ProviderSimulator : IDisposable
+internal sealed class ProviderSimulator : IAsyncDisposable
 {
     /// <summary>Inbound header whose value names the call on the bill.</summary>
     public const string RequestIdHeader = "X-Client-Request-Id";
 
     readonly CancellationTokenSource _stopping = new();
+    readonly ConcurrentDictionary<Task, byte> _running = new();
     long _number;
+    int _waiting;
 
     public ProviderSimulator(SimulatorOptions options)
     {
@@ -35,8 +39,12 @@ internal sealed class ProviderSimulator : IDisposable
     public Bill Bill { get; }
     public BehaviourBoard Behaviours { get; }
     public PromptCache PromptCache { get; } = new();
+    public StoredResponses Responses { get; } = new();
     public TimeProvider Time { get; }
     public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>Calls that wait at this moment.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
 
     public long NextNumber() => Interlocked.Increment(ref _number);
 
@@ -57,15 +65,28 @@ internal sealed class ProviderSimulator : IDisposable
     public async ValueTask<bool> Pause(int milliseconds, CancellationToken gone)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(gone, _stopping.Token);
+        Interlocked.Increment(ref _waiting);
         await Task.Delay(TimeSpan.FromMilliseconds(milliseconds), Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Interlocked.Decrement(ref _waiting);
         return !either.IsCancellationRequested;
+    }
+
+    /// <summary>Keeps work that outlives its call, until it ends or the simulator stops.</summary>
+    public void Run(Task work)
+    {
+        _running[work] = 0;
+        // Work that failed stays, so that stopping the simulator tells of it
+        _ = work.ContinueWith(done => _running.TryRemove(done, out _), CancellationToken.None,
+            TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     /// <summary>Ends every wait, so that the host can stop.</summary>
     public void Stop() => _stopping.Cancel();
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
+        Stop();
+        await Task.WhenAll(_running.Keys);
         _stopping.Dispose();
         Bill.Dispose();
     }

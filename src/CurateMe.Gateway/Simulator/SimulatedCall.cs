@@ -92,6 +92,12 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
         if (await FailsBeforeAnswer(units, stream: false))
             return;
         Charge(units, stream: false, cancelled: false);
+        await SendAsync(body, contentType);
+    }
+
+    /// <summary>Sends a whole answer now and charges nothing.</summary>
+    public async Task SendAsync(ReadOnlyMemory<byte> body, string contentType = "application/json")
+    {
         var response = context.Response;
         SetRequestId();
         response.ContentType = contentType;
@@ -119,8 +125,9 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
     }
 
     /// <summary>Sends a stream of events; see <see cref="EventStream"/>.</summary>
-    public Task StreamAsync(BillCounts units, ArrayBufferWriter<byte> buffer, IEnumerable<Beat> beats, string contentType = "text/event-stream; charset=utf-8") =>
-        new EventStream(this, units, buffer).RunAsync(beats, contentType);
+    /// <param name="outlivesCaller">Generation goes on when the caller leaves.</param>
+    public Task StreamAsync(BillCounts units, ArrayBufferWriter<byte> buffer, IEnumerable<Beat> beats, string contentType = "text/event-stream; charset=utf-8", bool outlivesCaller = false) =>
+        new EventStream(this, units, buffer, outlivesCaller ? CancellationToken.None : context.RequestAborted).RunAsync(beats, contentType);
 
     /// <summary>Does what was asked to happen instead of an answer.</summary>
     /// <returns>True when the call is over.</returns>

@@ -37,7 +37,7 @@ internal sealed class SimulatorHost : IAsyncDisposable
         catch
         {
             await app.DisposeAsync();
-            simulator.Dispose();
+            await simulator.DisposeAsync();
             throw;
         }
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
@@ -49,7 +49,7 @@ internal sealed class SimulatorHost : IAsyncDisposable
         Simulator.Stop();
         await _app.StopAsync();
         await _app.DisposeAsync();
-        Simulator.Dispose();
+        await Simulator.DisposeAsync();
     }
 
     /// <summary>The <c>simulate</c> verb: serves until it is told to stop.</summary>
@@ -68,7 +68,7 @@ internal sealed class SimulatorHost : IAsyncDisposable
         }
         var (app, simulator) = Build(arguments.Options, arguments.Address, arguments.Options.Port, embedded: false);
         await using (app)
-        using (simulator)
+        await using (simulator)
         {
             await app.StartAsync();
             await Console.Out.WriteLineAsync($"simulator listening on {app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()}");
@@ -89,6 +89,9 @@ internal sealed class SimulatorHost : IAsyncDisposable
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
         });
+        // A flush then ends when the bytes are with the system, so a reset after it cannot overtake them
+        if (!options.Fast)
+            builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = 1);
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
         if (embedded)

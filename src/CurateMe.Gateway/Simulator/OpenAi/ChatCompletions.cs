@@ -152,7 +152,7 @@ internal static class ChatCompletions
         }
         // A spoken answer streams as its transcript; the sound itself is counted with the last step
         if (request.Units.AudioCompletionTokens > 0)
-            yield return new Beat(request.Units.AudioCompletionTokens);
+            yield return new Beat(request.Units.AudioCompletionTokens, Audio: request.Units.AudioCompletionTokens);
 
         for (var i = 0; i < request.Choices; i++)
             chunk.Delta(i, "{}", Finish(request, request.Generations[i]), form == UsageForm.WithChoices && i == request.Choices - 1 ? request.Units : null);

@@ -1,0 +1,75 @@
+using System.Text.Json;
+
+namespace CurateMe.Gateway.Simulator.OpenAi;
+
+/// <summary><c>POST /images/generations</c>: by the piece (DALL·E) or by tokens (GPT Image).</summary>
+internal static class Images
+{
+    const int MaxImages = 10;
+
+    // One grey pixel
+    const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
+
+    public static Task Answer(SimulatedCall call)
+    {
+        var body = call.Body;
+        call.Model = body.Text("model") ?? "dall-e-2";
+        call.Card();
+        var prompt = body.Get("prompt");
+        if (prompt.ValueKind != JsonValueKind.String)
+            throw new ProviderError(400, "Missing required parameter: 'prompt'.", "prompt", "missing_required_parameter");
+        var count = body.Number("n", 1, call.Model == "dall-e-3" ? 1 : MaxImages) ?? 1;
+        var byToken = call.Model.Contains("image", StringComparison.Ordinal);
+        var size = body.Text("size") is { } asked && asked != "auto" ? asked : "1024x1024";
+        var quality = body.Text("quality") is { } wanted && wanted != "auto" ? wanted : byToken ? "high" : "standard";
+        call.Variant = $"{size}/{quality}";
+        var output = count * TokensOf(size, quality);
+        var units = byToken
+            ? new BillCounts { PromptTokens = prompt.TokenCount(), CompletionTokens = output, ImageCompletionTokens = output }
+            : new BillCounts { Images = count };
+        var asUrl = !byToken && !body.Is("response_format", "b64_json"u8);
+        return call.AnswerAsync(units, Written.Object((call, units, count, byToken, asUrl, size, quality), static (json, state) =>
+        {
+            json.WriteNumber("created", state.call.UnixSeconds);
+            json.WriteStartArray("data");
+            for (var i = 0; i < state.count; i++)
+            {
+                json.WriteStartObject();
+                json.WriteString(state.asUrl ? "url" : "b64_json", state.asUrl ? $"https://images.example.com/{state.call.Id("img-")}{i}.png" : Png);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+            if (!state.byToken)
+                return;
+            json.WriteString("background", "opaque");
+            json.WriteString("output_format", "png");
+            json.WriteString("quality", state.quality);
+            json.WriteString("size", state.size);
+            Usage(json, state.call.Behaviour.Usage, state.units);
+        }));
+    }
+
+    static void Usage(Utf8JsonWriter json, UsageForm form, BillCounts units) => ReportedUsage.Write(json, "usage", form, units, static (usage, units) =>
+    {
+        usage.Count("input_tokens", units.PromptTokens);
+        usage.Json.WriteStartObject("input_tokens_details");
+        usage.Count("image_tokens", 0);
+        usage.Count("text_tokens", units.PromptTokens);
+        usage.Json.WriteEndObject();
+        usage.Count("output_tokens", units.CompletionTokens);
+        usage.Count("total_tokens", units.PromptTokens + units.CompletionTokens);
+    });
+
+    static int TokensOf(string size, string quality) => (size, quality) switch
+    {
+        ("1024x1024", "low") => 272,
+        ("1024x1024", "medium") => 1056,
+        ("1024x1024", _) => 4160,
+        ("1024x1536", "low") => 408,
+        ("1024x1536", "medium") => 1584,
+        ("1024x1536", _) => 6240,
+        (_, "low") => 400,
+        (_, "medium") => 1568,
+        _ => 6208,
+    };
+}

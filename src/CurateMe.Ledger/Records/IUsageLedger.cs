@@ -8,16 +8,31 @@ namespace CurateMe.Ledger.Records;
 /// </summary>
 public interface IUsageLedger : IAsyncDisposable
 {
+    /// <summary>Most records in one batch.</summary>
+    const int MaxBatch = 10_000;
+
     /// <summary>
-    /// Stores records whose ids are not there yet and leaves the others alone (I8). When it returns, all of the batch are durable.
+    /// Stores records whose ids are not there yet and leaves the others alone (I8). When it returns, all of the batch survive the death of this
+    /// process; that they survive a loss of power is known after <see cref="SyncAsync"/>. Times are kept to the millisecond.
     /// </summary>
     /// <returns>How many were new.</returns>
+    /// <exception cref="ArgumentException">The batch is longer than <see cref="MaxBatch"/>, or holds a record that has not ended.</exception>
     Task<int> RecordAsync(IReadOnlyList<UsageRecord> batch, CancellationToken ct);
+
+    /// <summary>
+    /// Makes sure that all for which <see cref="RecordAsync"/> has returned survives a loss of power. Only after it may a journal forget
+    /// those records (I5).
+    /// </summary>
+    Task SyncAsync(CancellationToken ct);
+
+    /// <summary>Work that makes later answers quick and changes none of them; to be called every few minutes, by any number of replicas.</summary>
+    Task MaintainAsync(CancellationToken ct);
 
     /// <summary>One record, or null. Tenants are told apart by <paramref name="orgId"/>: another's record is null (I10).</summary>
     Task<UsageRecord?> FindAsync(string orgId, RequestId id, CancellationToken ct);
 
     /// <summary>A page of records, at most <see cref="UsageQuery.MaxLimit"/>.</summary>
+    /// <exception cref="InvalidCursorException">The cursor is not one that a page in this order gave out.</exception>
     Task<UsagePage> QueryAsync(UsageQuery query, CancellationToken ct);
 
     /// <summary>

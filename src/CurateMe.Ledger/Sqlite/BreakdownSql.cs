@@ -1,0 +1,128 @@
+using System.Globalization;
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Records;
+using Microsoft.Data.Sqlite;
+
+namespace CurateMe.Ledger.Sqlite;
+
+/// <summary>
+/// Sums. Whole days come from the roll-up, which is written in the transactions of the records; parts of days, hours and tags from the records.
+/// </summary>
+internal static class BreakdownSql
+{
+    /// <summary>Lets a query over all orgs walk the trees that begin with the org, one org after the other.</summary>
+    const string AnyOrg = "org_id IN (SELECT DISTINCT org_id FROM gateway_usage_daily)";
+
+    internal static List<BreakdownRow> Breakdown(SqliteConnection connection, BreakdownQuery query)
+    {
+        using var command = connection.CreateCommand();
+        var org = Org(command, query.OrgId);
+        var byRecord = query.By.Any(dimension => dimension is BreakdownDimension.Hour or BreakdownDimension.Tag);
+        var range = BreakdownRange.Of(query.From, query.To, wholeDays: !byRecord);
+        var sources = new List<string>();
+        if (range.FirstDay < range.EndDay)
+        {
+            sources.Add($"SELECT {Columns(query, rolledUp: true)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage_daily WHERE {org} AND period_day >= $first AND period_day < $end");
+            command.Parameters.AddWithValue("$first", range.FirstDay.ToString("O"));
+            command.Parameters.AddWithValue("$end", range.EndDay.ToString("O"));
+        }
+        foreach (var (from, to) in range.Parts)
+        {
+            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage WHERE {org} AND ts >= {from} AND ts < {to}");
+        }
+        if (sources.Count == 0) return [];
+        if (query.By.Contains(BreakdownDimension.Tag))
+        {
+            connection.CreateFunction<string?, string?, string?>("tag_value", RecordTags.Find, isDeterministic: true);
+            command.Parameters.AddWithValue("$tag", query.TagName ?? throw new ArgumentException("A breakdown by tag needs the tag's name.", nameof(query)));
+        }
+        var groups = string.Join(',', Enumerable.Range(1, query.By.Count));
+        command.CommandText =
+            $"""
+            SELECT {string.Concat(query.By.Select((_, i) => $"d{i}, "))} sum(cost_nano_usd), sum(requests), sum(prompt_tokens), sum(completion_tokens)
+            FROM ({string.Join(" UNION ALL ", sources)})
+            {(groups.Length == 0 ? "HAVING sum(requests) > 0" : $"GROUP BY {groups}")}
+            ORDER BY sum(cost_nano_usd) DESC{(groups.Length == 0 ? "" : "," + groups)} LIMIT {Math.Clamp(query.Limit, 1, BreakdownQuery.MaxRows)}
+            """;
+        return ReadRows(command, query.By);
+    }
+
+    internal static List<LeafSpend> Spend(SqliteConnection connection, string? orgId, SpendPeriod period)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            $"""
+            SELECT org_id, nullif(team_id, ''), key_id, sum(cost_nano_usd), sum(requests) FROM gateway_usage_daily
+            WHERE {Org(command, orgId)} AND period_day >= $first AND period_day < $end GROUP BY org_id, team_id, key_id
+            """;
+        command.Parameters.AddWithValue("$first", period.Day.ToString("O"));
+        command.Parameters.AddWithValue("$end", period.End.ToString("O"));
+        var rows = new List<LeafSpend>();
+        using var row = command.ExecuteReader();
+        while (row.Read()) rows.Add(new LeafSpend(row.GetString(0), Text(row, 1), row.GetString(2), new NanoUsd(row.GetInt64(3)), row.GetInt64(4)));
+        return rows;
+    }
+
+    internal static List<SessionSpend> SessionSpend(SqliteConnection connection, string? orgId)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            $"""
+            SELECT org_id, nullif(runner_id, ''), session_id, sum(cost_nano_usd), sum(requests), max(last_ts) FROM gateway_usage_daily
+            WHERE {Org(command, orgId)} AND session_id <> '' GROUP BY org_id, runner_id, session_id
+            """;
+        var rows = new List<SessionSpend>();
+        using var row = command.ExecuteReader();
+        while (row.Read())
+        {
+            rows.Add(new SessionSpend(
+                row.GetString(0), Text(row, 1), row.GetString(2), new NanoUsd(row.GetInt64(3)), row.GetInt64(4), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5))));
+        }
+        return rows;
+    }
+
+    static string Org(SqliteCommand command, string? orgId)
+    {
+        if (orgId is null) return AnyOrg;
+        command.Parameters.AddWithValue("$org", orgId);
+        return "org_id = $org";
+    }
+
+    static string Columns(BreakdownQuery query, bool rolledUp) =>
+        string.Concat(query.By.Select((dimension, i) => $"{Column(dimension, rolledUp)} AS d{i}, "));
+
+    static string Column(BreakdownDimension dimension, bool rolledUp) => dimension switch
+    {
+        BreakdownDimension.Model => "model",
+        BreakdownDimension.Provider => "provider",
+        BreakdownDimension.Key => "key_id",
+        BreakdownDimension.Day => "period_day",
+        BreakdownDimension.Team => Optional("team_id", rolledUp),
+        BreakdownDimension.Runner => Optional("runner_id", rolledUp),
+        BreakdownDimension.Session => Optional("session_id", rolledUp),
+        BreakdownDimension.Hour => "ts / 3600000",
+        BreakdownDimension.Tag => "tag_value(tags, $tag)",
+        _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "not a dimension"),
+    };
+
+    static string Optional(string column, bool rolledUp) => rolledUp ? $"nullif({column}, '')" : column;
+
+    static List<BreakdownRow> ReadRows(SqliteCommand command, IReadOnlyList<BreakdownDimension> by)
+    {
+        var rows = new List<BreakdownRow>();
+        using var row = command.ExecuteReader();
+        while (row.Read())
+        {
+            var values = new string?[by.Count];
+            for (var i = 0; i < values.Length; i++)
+            {
+                values[i] = by[i] == BreakdownDimension.Hour ? BreakdownRange.HourText(row.GetInt64(i)) : Text(row, i);
+            }
+            var n = values.Length;
+            rows.Add(new BreakdownRow(values, new NanoUsd(row.GetInt64(n)), row.GetInt64(n + 1), row.GetInt64(n + 2), row.GetInt64(n + 3)));
+        }
+        return rows;
+    }
+
+    static string? Text(SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+}

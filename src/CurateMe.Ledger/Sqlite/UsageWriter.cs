@@ -1,0 +1,158 @@
+using System.Text;
+using CurateMe.Ledger.Records;
+using CurateMe.Ledger.Pricing;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace CurateMe.Ledger.Sqlite;
+
+/// <summary>The write side of ledger.db: one transaction per batch, statements prepared once. Callers take turns.</summary>
+internal sealed class UsageWriter : IDisposable
+{
+    readonly SqliteConnection _connection;
+    readonly RawStatement _begin, _commit, _rollback, _insert, _addToDay;
+    readonly DailyTotals _totals = new();
+    DateOnly _day;
+    string _dayText = "0001-01-01";
+
+    internal UsageWriter(SqliteConnection connection)
+    {
+        _connection = connection;
+        var db = connection.Handle!;
+        _begin = new RawStatement(db, "BEGIN IMMEDIATE");
+        _commit = new RawStatement(db, "COMMIT");
+        _rollback = new RawStatement(db, "ROLLBACK");
+        _insert = new RawStatement(db, LedgerSchema.Insert);
+        _addToDay = new RawStatement(db, LedgerSchema.AddToDay);
+    }
+
+    /// <summary>Stores what is new of a batch, and adds it to its days, or nothing.</summary>
+    /// <returns>How many were new.</returns>
+    /// <exception cref="SqliteException">Nothing was stored.</exception>
+    internal int Write(IReadOnlyList<UsageRecord> batch)
+    {
+        _begin.Run();
+        try
+        {
+            _totals.Clear();
+            var added = 0;
+            for (var i = 0; i < batch.Count; i++)
+            {
+                if (Insert(batch[i])) added++;
+            }
+            foreach (var (key, sums) in _totals.Rows) AddToDay(key, sums);
+            _commit.Run();
+            return added;
+        }
+        catch
+        {
+            if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0) _rollback.Run(); // a full disk has already rolled back
+            throw;
+        }
+    }
+
+    /// <summary>Forces everything committed so far to the disk: the sync of this commit covers the whole write-ahead log before it.</summary>
+    internal void Sync()
+    {
+        SqliteFile.Execute(_connection, "PRAGMA synchronous=FULL");
+        try
+        {
+            SqliteFile.Execute(_connection, "BEGIN IMMEDIATE; UPDATE ledger_syncs SET count = count + 1; COMMIT");
+        }
+        catch
+        {
+            if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0) _rollback.Run();
+            throw;
+        }
+        finally
+        {
+            SqliteFile.Execute(_connection, "PRAGMA synchronous=NORMAL");
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var statement in (RawStatement[])[_begin, _commit, _rollback, _insert, _addToDay]) statement.Dispose();
+        _connection.Dispose();
+    }
+
+    bool Insert(UsageRecord record)
+    {
+        var timestamp = record.Timestamp.ToUnixTimeMilliseconds();
+        var insert = _insert;
+        insert.Text(1, record.Id.ToString());
+        insert.Text(2, record.OrgId);
+        insert.Text(3, record.TeamId);
+        insert.Text(4, record.KeyId);
+        insert.Text(5, record.RunnerId);
+        insert.Text(6, record.SessionId);
+        insert.Text(7, record.Provider);
+        insert.Text(8, record.Model);
+        insert.Text(9, record.RequestedModel);
+        insert.Text(10, record.Endpoint);
+        insert.Integer(11, record.Stream ? 1 : 0);
+        insert.Text(12, record.Status.Name());
+        insert.Integer(13, record.StatusCode);
+        BindCounts(insert, in record.Usage);
+        insert.Integer(21, record.Hold.Value);
+        insert.Integer(22, record.Cost.Value);
+        insert.Text(23, record.PriceVersion);
+        insert.Text(24, record.Tier.Name());
+        insert.Text(25, record.Source.Name());
+        insert.Integer(26, record.LatencyMs);
+        insert.Integer(27, record.TtftMs);
+        BindHash(insert, record.PromptHash);
+        insert.Text(29, record.ClientIp);
+        insert.Text(30, record.Tags);
+        insert.Text(31, DayText(record.Day));
+        insert.Integer(32, timestamp);
+        insert.Run();
+        if (insert.Changes == 0) return false;
+        _totals.Add(record, timestamp);
+        return true;
+    }
+
+    static void BindCounts(RawStatement insert, in UsageCounts usage)
+    {
+        insert.Integer(14, usage.PromptTokens);
+        insert.Integer(15, usage.CompletionTokens);
+        insert.Integer(16, usage[BilledUnit.ReasoningToken]);
+        insert.Integer(17, usage[BilledUnit.CachedInputToken]);
+        insert.Integer(18, usage[BilledUnit.CacheWrite5mToken]);
+        insert.Integer(19, usage[BilledUnit.CacheWrite1hToken]);
+        insert.Text(20, UnitCounts.RestToJson(in usage));
+    }
+
+    static void BindHash(RawStatement insert, ulong hash)
+    {
+        Span<byte> hex = stackalloc byte[16];
+        hash.TryFormat(hex, out _, "x16");
+        insert.Text(28, hex);
+    }
+
+    void AddToDay(in DailyTotals.Key key, in DailyTotals.Sums sums)
+    {
+        var add = _addToDay;
+        add.Text(1, key.Org);
+        add.Text(2, DayText(key.Day));
+        add.Text(3, key.Key_);
+        add.Text(4, key.Team);
+        add.Text(5, key.Model);
+        add.Text(6, key.Provider);
+        add.Text(7, key.Runner);
+        add.Text(8, key.Session);
+        add.Integer(9, sums.Requests);
+        add.Integer(10, sums.Cost);
+        add.Integer(11, sums.PromptTokens);
+        add.Integer(12, sums.CompletionTokens);
+        add.Integer(13, sums.Last);
+        add.Run();
+    }
+
+    string DayText(DateOnly day)
+    {
+        if (day == _day) return _dayText;
+        _day = day;
+        return _dayText = day.ToString("O");
+    }
+}

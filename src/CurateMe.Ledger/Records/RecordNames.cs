@@ -14,6 +14,7 @@ public static class RecordNames
         RecordStatus.UpstreamBroken => "upstream_broken",
         RecordStatus.Abandoned => "abandoned",
         RecordStatus.Expired => "expired",
+        RecordStatus.Failed => "failed",
         _ => throw new ArgumentOutOfRangeException(nameof(status), status, "not a status"),
     };
 

@@ -19,10 +19,11 @@ internal static class UnitCounts
     {
         var any = false;
         foreach (var unit in Rest) any |= usage[unit] != 0;
-        if (!any) return null;
-        var copy = usage;
-        return $"{{{string.Join(',', Rest.Where(unit => copy[unit] != 0).Select(unit => $"\"{unit.Name()}\":{copy[unit]}"))}}}";
+        return any ? ToJson(usage) : null;
     }
+
+    static string ToJson(UsageCounts usage) =>
+        $"{{{string.Join(',', Rest.Where(unit => usage[unit] != 0).Select(unit => $"\"{unit.Name()}\":{usage[unit]}"))}}}";
 
     /// <summary>The counts again from what was stored.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The stored figures contradict each other.</exception>

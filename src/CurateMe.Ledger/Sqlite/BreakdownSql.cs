@@ -1,4 +1,3 @@
-using System.Globalization;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 using Microsoft.Data.Sqlite;
@@ -6,12 +5,12 @@ using Microsoft.Data.Sqlite;
 namespace CurateMe.Ledger.Sqlite;
 
 /// <summary>
-/// Sums. Whole days come from the roll-up, which is written in the transactions of the records; parts of days, hours and tags from the records.
+/// Sums. Whole days come from the roll-up and the records it does not have yet; parts of days, hours and tags from the records alone.
 /// </summary>
 internal static class BreakdownSql
 {
     /// <summary>Lets a query over all orgs walk the trees that begin with the org, one org after the other.</summary>
-    const string AnyOrg = "org_id IN (SELECT DISTINCT org_id FROM gateway_usage_daily)";
+    const string AnyOrg = $"org_id IN (SELECT org_id FROM gateway_usage_daily UNION SELECT org_id FROM {LedgerSchema.Tail})";
 
     internal static List<BreakdownRow> Breakdown(SqliteConnection connection, BreakdownQuery query)
     {
@@ -22,7 +21,9 @@ internal static class BreakdownSql
         var sources = new List<string>();
         if (range.FirstDay < range.EndDay)
         {
-            sources.Add($"SELECT {Columns(query, rolledUp: true)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage_daily WHERE {org} AND period_day >= $first AND period_day < $end");
+            const string Days = "period_day >= $first AND period_day < $end";
+            sources.Add($"SELECT {Columns(query, rolledUp: true)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage_daily WHERE {org} AND {Days}");
+            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1, cost_nano_usd, prompt_tokens, completion_tokens FROM {LedgerSchema.Tail} AND {org} AND {Days}");
             command.Parameters.AddWithValue("$first", range.FirstDay.ToString("O"));
             command.Parameters.AddWithValue("$end", range.EndDay.ToString("O"));
         }
@@ -47,41 +48,7 @@ internal static class BreakdownSql
         return ReadRows(command, query.By);
     }
 
-    internal static List<LeafSpend> Spend(SqliteConnection connection, string? orgId, SpendPeriod period)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText =
-            $"""
-            SELECT org_id, nullif(team_id, ''), key_id, sum(cost_nano_usd), sum(requests) FROM gateway_usage_daily
-            WHERE {Org(command, orgId)} AND period_day >= $first AND period_day < $end GROUP BY org_id, team_id, key_id
-            """;
-        command.Parameters.AddWithValue("$first", period.Day.ToString("O"));
-        command.Parameters.AddWithValue("$end", period.End.ToString("O"));
-        var rows = new List<LeafSpend>();
-        using var row = command.ExecuteReader();
-        while (row.Read()) rows.Add(new LeafSpend(row.GetString(0), Text(row, 1), row.GetString(2), new NanoUsd(row.GetInt64(3)), row.GetInt64(4)));
-        return rows;
-    }
-
-    internal static List<SessionSpend> SessionSpend(SqliteConnection connection, string? orgId)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText =
-            $"""
-            SELECT org_id, nullif(runner_id, ''), session_id, sum(cost_nano_usd), sum(requests), max(last_ts) FROM gateway_usage_daily
-            WHERE {Org(command, orgId)} AND session_id <> '' GROUP BY org_id, runner_id, session_id
-            """;
-        var rows = new List<SessionSpend>();
-        using var row = command.ExecuteReader();
-        while (row.Read())
-        {
-            rows.Add(new SessionSpend(
-                row.GetString(0), Text(row, 1), row.GetString(2), new NanoUsd(row.GetInt64(3)), row.GetInt64(4), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(5))));
-        }
-        return rows;
-    }
-
-    static string Org(SqliteCommand command, string? orgId)
+    internal static string Org(SqliteCommand command, string? orgId)
     {
         if (orgId is null) return AnyOrg;
         command.Parameters.AddWithValue("$org", orgId);

@@ -1,8 +1,10 @@
 namespace CurateMe.Ledger.Sqlite;
 
 /// <summary>
-/// The tables of ledger.db. Records are clustered by id, which grows with time, so that an insert is an append to one tree and one short entry
-/// to each org's end of the other. Money and counts are integers; <c>cost_usd</c> is for the eyes of whoever opens the file.
+/// The tables of ledger.db. An insert appends to the records and to the end of two indexes, as ids and times grow: few pages change per batch.
+/// <c>gateway_usage_daily</c> holds the sums of all records up to the number in <c>gateway_usage_rolled_up</c>; those after it, at most
+/// <see cref="RollUpEvery"/> and a batch, are added by the queries, which see both tables as of one moment. Money and counts are integers;
+/// <c>cost_usd</c> is for the eyes of whoever opens the file.
 /// </summary>
 internal static class LedgerSchema
 {
@@ -16,11 +18,18 @@ internal static class LedgerSchema
 
     internal const int ColumnCount = 32;
 
+    /// <summary>How many records the roll-up may lag behind before a batch brings it up to date.</summary>
+    internal const int RollUpEvery = 4_000;
+
+    /// <summary>The records that the roll-up does not have yet.</summary>
+    internal const string Tail = "gateway_usage NOT INDEXED WHERE seq > (SELECT through FROM gateway_usage_rolled_up)";
+
     internal static IReadOnlyList<string> Steps { get; } =
     [
         """
         CREATE TABLE gateway_usage (
-          request_id TEXT NOT NULL PRIMARY KEY,
+          seq INTEGER PRIMARY KEY,
+          request_id TEXT NOT NULL UNIQUE,
           org_id TEXT NOT NULL,
           team_id TEXT,
           key_id TEXT NOT NULL,
@@ -54,7 +63,7 @@ internal static class LedgerSchema
           ts INTEGER NOT NULL,
           period_month TEXT NOT NULL AS (substr(period_day, 1, 7)),
           cost_usd TEXT NOT NULL AS (printf('%d.%09d', cost_nano_usd / 1000000000, cost_nano_usd % 1000000000))
-        ) STRICT, WITHOUT ROWID;
+        ) STRICT;
 
         CREATE INDEX gateway_usage_by_time ON gateway_usage (org_id, ts, request_id, cost_nano_usd);
 
@@ -75,6 +84,11 @@ internal static class LedgerSchema
           PRIMARY KEY (org_id, period_day, key_id, team_id, model, provider, runner_id, session_id)
         ) STRICT, WITHOUT ROWID;
 
+        CREATE INDEX gateway_usage_daily_by_session ON gateway_usage_daily (org_id, session_id) WHERE session_id <> '';
+
+        CREATE TABLE gateway_usage_rolled_up (through INTEGER NOT NULL) STRICT;
+        INSERT INTO gateway_usage_rolled_up VALUES (0);
+
         CREATE TABLE ledger_syncs (count INTEGER NOT NULL) STRICT;
         INSERT INTO ledger_syncs VALUES (0);
         """,
@@ -83,9 +97,12 @@ internal static class LedgerSchema
     internal static string Insert { get; } =
         $"INSERT INTO gateway_usage ({Columns}) VALUES (?{string.Concat(Enumerable.Repeat(",?", ColumnCount - 1))}) ON CONFLICT (request_id) DO NOTHING";
 
-    internal const string AddToDay =
-        """
-        INSERT INTO gateway_usage_daily VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+    internal const string RollUp =
+        $"""
+        INSERT INTO gateway_usage_daily
+        SELECT org_id, period_day, key_id, coalesce(team_id, ''), model, provider, coalesce(runner_id, ''), coalesce(session_id, ''),
+          count(*), sum(cost_nano_usd), sum(prompt_tokens), sum(completion_tokens), max(ts)
+        FROM {Tail} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
         ON CONFLICT DO UPDATE SET
           requests = requests + excluded.requests,
           cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd,
@@ -93,4 +110,6 @@ internal static class LedgerSchema
           completion_tokens = completion_tokens + excluded.completion_tokens,
           last_ts = max(last_ts, excluded.last_ts)
         """;
+
+    internal const string RolledUp = "UPDATE gateway_usage_rolled_up SET through = coalesce((SELECT max(seq) FROM gateway_usage), 0)";
 }

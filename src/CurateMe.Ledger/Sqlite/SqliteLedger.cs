@@ -5,8 +5,7 @@ using Microsoft.Data.Sqlite;
 namespace CurateMe.Ledger.Sqlite;
 
 /// <summary>
-/// The ledger of the embedded default: <c>ledger.db</c> in the data directory, for one gateway process. Records and the roll-up by day change in
-/// one transaction. A batch survives the death of the process when <see cref="RecordAsync"/> returns, and the loss of power after the next
+/// The ledger of the embedded default: <c>ledger.db</c> in the data directory, for one gateway process. A batch survives the death of the process when <see cref="RecordAsync"/> returns, and the loss of power after the next
 /// <see cref="SyncAsync"/>.
 /// </summary>
 public sealed class SqliteLedger : IUsageLedger
@@ -91,11 +90,13 @@ public sealed class SqliteLedger : IUsageLedger
         return ReadAsync(connection => UsageSql.Query(connection, query, after), ct);
     }
 
-    public Task<IReadOnlyList<LeafSpend>> SpendAsync(string? orgId, SpendPeriod period, CancellationToken ct) =>
-        ReadAsync<IReadOnlyList<LeafSpend>>(connection => BreakdownSql.Spend(connection, orgId, period), ct);
+    public Task<IReadOnlyList<LeafSpend>> SpendAsync(
+        string? orgId, SpendPeriod period, IReadOnlySet<RequestId>? except, DateTimeOffset? before, CancellationToken ct) =>
+        ReadAsync<IReadOnlyList<LeafSpend>>(connection => SpendSql.ByKey(connection, period, new SpendScope(orgId, except, before)), ct);
 
-    public Task<IReadOnlyList<SessionSpend>> SessionSpendAsync(string? orgId, CancellationToken ct) =>
-        ReadAsync<IReadOnlyList<SessionSpend>>(connection => BreakdownSql.SessionSpend(connection, orgId), ct);
+    public Task<IReadOnlyList<SessionSpend>> SessionSpendAsync(
+        string? orgId, DateTimeOffset since, IReadOnlySet<RequestId>? except, DateTimeOffset? before, CancellationToken ct) =>
+        ReadAsync<IReadOnlyList<SessionSpend>>(connection => SpendSql.BySession(connection, since, new SpendScope(orgId, except, before)), ct);
 
     public Task<IReadOnlyList<BreakdownRow>> BreakdownAsync(BreakdownQuery query, CancellationToken ct) =>
         ReadAsync<IReadOnlyList<BreakdownRow>>(connection => BreakdownSql.Breakdown(connection, query), ct);

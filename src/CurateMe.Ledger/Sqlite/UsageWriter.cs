@@ -10,8 +10,8 @@ namespace CurateMe.Ledger.Sqlite;
 internal sealed class UsageWriter : IDisposable
 {
     readonly SqliteConnection _connection;
-    readonly RawStatement _begin, _commit, _rollback, _insert, _addToDay;
-    readonly DailyTotals _totals = new();
+    readonly RawStatement _begin, _commit, _rollback, _insert, _rollUp, _rolledUp;
+    long _lag;
     DateOnly _day;
     string _dayText = "0001-01-01";
 
@@ -23,10 +23,12 @@ internal sealed class UsageWriter : IDisposable
         _commit = new RawStatement(db, "COMMIT");
         _rollback = new RawStatement(db, "ROLLBACK");
         _insert = new RawStatement(db, LedgerSchema.Insert);
-        _addToDay = new RawStatement(db, LedgerSchema.AddToDay);
+        _rollUp = new RawStatement(db, LedgerSchema.RollUp);
+        _rolledUp = new RawStatement(db, LedgerSchema.RolledUp);
+        _lag = LedgerSchema.RollUpEvery; // whatever the last process left is rolled up with the first batch
     }
 
-    /// <summary>Stores what is new of a batch, and adds it to its days, or nothing.</summary>
+    /// <summary>Stores what is new of a batch, or nothing.</summary>
     /// <returns>How many were new.</returns>
     /// <exception cref="SqliteException">Nothing was stored.</exception>
     internal int Write(IReadOnlyList<UsageRecord> batch)
@@ -34,14 +36,20 @@ internal sealed class UsageWriter : IDisposable
         _begin.Run();
         try
         {
-            _totals.Clear();
+            var lag = _lag;
+            if (lag >= LedgerSchema.RollUpEvery)
+            {
+                _rollUp.Run();
+                _rolledUp.Run();
+                lag = 0;
+            }
             var added = 0;
             for (var i = 0; i < batch.Count; i++)
             {
                 if (Insert(batch[i])) added++;
             }
-            foreach (var (key, sums) in _totals.Rows) AddToDay(key, sums);
             _commit.Run();
+            _lag = lag + added;
             return added;
         }
         catch
@@ -72,13 +80,12 @@ internal sealed class UsageWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in (RawStatement[])[_begin, _commit, _rollback, _insert, _addToDay]) statement.Dispose();
+        foreach (var statement in (RawStatement[])[_begin, _commit, _rollback, _insert, _rollUp, _rolledUp]) statement.Dispose();
         _connection.Dispose();
     }
 
     bool Insert(UsageRecord record)
     {
-        var timestamp = record.Timestamp.ToUnixTimeMilliseconds();
         var insert = _insert;
         insert.Text(1, record.Id.ToString());
         insert.Text(2, record.OrgId);
@@ -105,11 +112,9 @@ internal sealed class UsageWriter : IDisposable
         insert.Text(29, record.ClientIp);
         insert.Text(30, record.Tags);
         insert.Text(31, DayText(record.Day));
-        insert.Integer(32, timestamp);
+        insert.Integer(32, record.Timestamp.ToUnixTimeMilliseconds());
         insert.Run();
-        if (insert.Changes == 0) return false;
-        _totals.Add(record, timestamp);
-        return true;
+        return insert.Changes > 0;
     }
 
     static void BindCounts(RawStatement insert, in UsageCounts usage)
@@ -128,25 +133,6 @@ internal sealed class UsageWriter : IDisposable
         Span<byte> hex = stackalloc byte[16];
         hash.TryFormat(hex, out _, "x16");
         insert.Text(28, hex);
-    }
-
-    void AddToDay(in DailyTotals.Key key, in DailyTotals.Sums sums)
-    {
-        var add = _addToDay;
-        add.Text(1, key.Org);
-        add.Text(2, DayText(key.Day));
-        add.Text(3, key.Key_);
-        add.Text(4, key.Team);
-        add.Text(5, key.Model);
-        add.Text(6, key.Provider);
-        add.Text(7, key.Runner);
-        add.Text(8, key.Session);
-        add.Integer(9, sums.Requests);
-        add.Integer(10, sums.Cost);
-        add.Integer(11, sums.PromptTokens);
-        add.Integer(12, sums.CompletionTokens);
-        add.Integer(13, sums.Last);
-        add.Run();
     }
 
     string DayText(DateOnly day)

@@ -30,5 +30,6 @@ internal sealed record BreakdownRange(DateOnly FirstDay, DateOnly EndDay, IReadO
     internal static string HourText(long hour) =>
         DateTimeOffset.FromUnixTimeSeconds(hour * 3600).ToString("yyyy-MM-dd'T'HH':00:00Z'", CultureInfo.InvariantCulture);
 
-    static DateOnly Day(long sinceEpoch) => DateOnly.FromDateTime(DateTime.UnixEpoch).AddDays((int)sinceEpoch);
+    static DateOnly Day(long sinceEpoch) =>
+        DateOnly.FromDayNumber((int)Math.Min(DateOnly.FromDateTime(DateTime.UnixEpoch).DayNumber + sinceEpoch, DateOnly.MaxValue.DayNumber));
 }

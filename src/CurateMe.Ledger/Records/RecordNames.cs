@@ -34,6 +34,7 @@ public static class RecordNames
         ServiceTier.Flex => "flex",
         ServiceTier.Priority => "priority",
         ServiceTier.Batch => "batch",
+        ServiceTier.Fast => "fast",
         _ => throw new ArgumentOutOfRangeException(nameof(tier), tier, "not a tier"),
     };
 

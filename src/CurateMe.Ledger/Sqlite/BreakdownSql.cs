@@ -23,13 +23,13 @@ internal static class BreakdownSql
         {
             const string Days = "period_day >= $first AND period_day < $end";
             sources.Add($"SELECT {Columns(query, rolledUp: true)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage_daily WHERE {org} AND {Days}");
-            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1, cost_nano_usd, prompt_tokens, completion_tokens FROM {LedgerSchema.Tail} AND {org} AND {Days}");
+            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {LedgerSchema.Tail} AND {org} AND {Days}");
             command.Parameters.AddWithValue("$first", range.FirstDay.ToString("O"));
             command.Parameters.AddWithValue("$end", range.EndDay.ToString("O"));
         }
         foreach (var (from, to) in range.Parts)
         {
-            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage WHERE {org} AND ts >= {from} AND ts < {to}");
+            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage WHERE {org} AND ts >= {from} AND ts < {to}");
         }
         if (sources.Count == 0) return [];
         if (query.By.Contains(BreakdownDimension.Tag))

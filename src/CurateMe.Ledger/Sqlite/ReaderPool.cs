@@ -5,7 +5,7 @@ using SQLitePCL;
 namespace CurateMe.Ledger.Sqlite;
 
 /// <summary>Connections that read, beside the one that writes. Reads beyond the limit wait their turn.</summary>
-internal sealed class ReaderPool(string path) : IDisposable
+internal sealed class ReaderPool(string path) : IAsyncDisposable
 {
     /// <summary>Most reads at once.</summary>
     internal const int MaxReaders = 4;
@@ -27,8 +27,10 @@ internal sealed class ReaderPool(string path) : IDisposable
         }
     }
 
-    public void Dispose()
+    /// <summary>Waits for the reads that run, and closes.</summary>
+    public async ValueTask DisposeAsync()
     {
+        for (var i = 0; i < MaxReaders; i++) await _turns.WaitAsync();
         while (_idle.TryTake(out var connection)) connection.Dispose();
         _turns.Dispose();
     }
@@ -38,12 +40,13 @@ internal sealed class ReaderPool(string path) : IDisposable
         if (!_idle.TryTake(out var connection)) connection = SqliteFile.OpenReader(path);
         try
         {
+            T answer;
             using (ct.UnsafeRegister(static db => raw.sqlite3_interrupt((sqlite3)db!), connection.Handle))
             {
-                var answer = read(connection);
-                _idle.Add(connection);
-                return answer;
+                answer = read(connection);
             }
+            _idle.Add(connection);
+            return answer;
         }
         catch
         {

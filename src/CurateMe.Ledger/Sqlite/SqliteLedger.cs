@@ -17,6 +17,7 @@ public sealed class SqliteLedger : IUsageLedger
     readonly ReaderPool _readers;
     readonly SemaphoreSlim _writing = new(1);
     long _lastWriteMs;
+    bool _disposed;
 
     SqliteLedger(SqliteConnection connection, string path, TimeProvider time)
     {
@@ -111,8 +112,9 @@ public sealed class SqliteLedger : IUsageLedger
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true)) return;
+        await _readers.DisposeAsync();
         await _writing.WaitAsync();
-        _readers.Dispose();
         _writer.Dispose();
         _writing.Dispose();
     }

@@ -1,5 +1,6 @@
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
+using Xunit;
 
 namespace CurateMe.Ledger.Tests.Records;
 
@@ -30,8 +31,18 @@ public abstract partial class UsageLedgerContract
         var random = Records(23);
         var all = Enumerable.Range(0, 20).Select(_ => new UsageRecord
         {
-            Id = random.NewId(one.Timestamp), OrgId = "org_a", KeyId = "k", Provider = "p", Model = "m", RequestedModel = "m", Endpoint = "e",
-            Day = one.Day, Timestamp = one.Timestamp, PriceVersion = "v", Status = RecordStatus.Settled, Cost = new NanoUsd(5),
+            Id = random.NewId(one.Timestamp),
+            OrgId = "org_a",
+            KeyId = "k",
+            Provider = "p",
+            Model = "m",
+            RequestedModel = "m",
+            Endpoint = "e",
+            Day = one.Day,
+            Timestamp = one.Timestamp,
+            PriceVersion = "v",
+            Status = RecordStatus.Settled,
+            Cost = new NanoUsd(5),
         }).ToList();
         await Ledger.RecordAsync(all, Ct);
 

@@ -1,6 +1,7 @@
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 using CurateMe.Testing.Records;
+using Xunit;
 
 namespace CurateMe.Ledger.Tests.Records;
 
@@ -38,7 +39,7 @@ public abstract partial class UsageLedgerContract
         }
     }
 
-    static readonly (DateTimeOffset From, DateTimeOffset To)[] Ranges =
+    static (DateTimeOffset From, DateTimeOffset To)[] Ranges =>
     [
         (From, Now.AddDays(1)),
         (From.AddDays(1), From.AddDays(3)),
@@ -95,7 +96,7 @@ public abstract partial class UsageLedgerContract
         await AssertSpendAsync(inPeriod, orgId, period, except: null, before: null, seed);
         if (orgId is null) return;
         var except = inPeriod.Where((_, i) => i % 7 == 0).Select(record => record.Id).Append(Records(99).Make().Id).ToHashSet();
-        var before = period.Day.ToDateTime(new TimeOnly(17, 30), DateTimeKind.Utc);
+        var before = new DateTimeOffset(period.Day, new TimeOnly(17, 30), TimeSpan.Zero);
         await AssertSpendAsync(inPeriod, orgId, period, except, before: null, seed);
         await AssertSpendAsync(inPeriod, orgId, period, except: null, before, seed);
         await AssertSpendAsync(inPeriod, orgId, period, except, before, seed);

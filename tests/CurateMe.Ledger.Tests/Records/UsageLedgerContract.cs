@@ -2,6 +2,7 @@ using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 using CurateMe.Testing;
 using CurateMe.Testing.Records;
+using Xunit;
 
 namespace CurateMe.Ledger.Tests.Records;
 
@@ -63,8 +64,18 @@ public abstract partial class UsageLedgerContract : IAsyncLifetime
         var model = Records(2).Make();
         var record = new UsageRecord
         {
-            Id = model.Id, OrgId = "org_a", KeyId = "", Provider = "p", Model = new string('漢', 42), RequestedModel = "a\0b", Endpoint = "e",
-            Day = model.Day, Timestamp = model.Timestamp, PriceVersion = "", Tags = "k='\"\\$", Status = RecordStatus.Settled,
+            Id = model.Id,
+            OrgId = "org_a",
+            KeyId = "",
+            Provider = "p",
+            Model = new string('漢', 42),
+            RequestedModel = "a\0b",
+            Endpoint = "e",
+            Day = model.Day,
+            Timestamp = model.Timestamp,
+            PriceVersion = "",
+            Tags = "k='\"\\$",
+            Status = RecordStatus.Settled,
         };
 
         await Ledger.RecordAsync([record], Ct);
@@ -170,9 +181,21 @@ public abstract partial class UsageLedgerContract : IAsyncLifetime
 
     static UsageRecord Copy(UsageRecord from, NanoUsd cost) => new()
     {
-        Id = from.Id, OrgId = from.OrgId, TeamId = from.TeamId, KeyId = from.KeyId, RunnerId = from.RunnerId, SessionId = from.SessionId,
-        Provider = from.Provider, Model = from.Model, RequestedModel = from.RequestedModel, Endpoint = from.Endpoint, Day = from.Day,
-        Timestamp = from.Timestamp, PriceVersion = from.PriceVersion, Status = from.Status, Cost = cost,
+        Id = from.Id,
+        OrgId = from.OrgId,
+        TeamId = from.TeamId,
+        KeyId = from.KeyId,
+        RunnerId = from.RunnerId,
+        SessionId = from.SessionId,
+        Provider = from.Provider,
+        Model = from.Model,
+        RequestedModel = from.RequestedModel,
+        Endpoint = from.Endpoint,
+        Day = from.Day,
+        Timestamp = from.Timestamp,
+        PriceVersion = from.PriceVersion,
+        Status = from.Status,
+        Cost = cost,
     };
 
     static void AssertSame(UsageRecord expected, UsageRecord? actual)

@@ -3,6 +3,7 @@ using CurateMe.Ledger.Sqlite;
 using CurateMe.Ledger.Tests.Records;
 using CurateMe.Testing;
 using Microsoft.Data.Sqlite;
+using Xunit;
 
 namespace CurateMe.Ledger.Tests.Sqlite;
 

@@ -42,7 +42,7 @@ internal sealed class RandomRecords(int seed, DateTimeOffset from, DateTimeOffse
             Timestamp = at,
             Hold = new NanoUsd(hold),
             PriceVersion = "2026-08-06",
-            Tier = (ServiceTier)_random.Next(4),
+            Tier = (ServiceTier)_random.Next(Enum.GetValues<ServiceTier>().Length),
             ClientIp = _random.Next(2) == 0 ? "10.0.0.7" : null,
             Tags = Tags[_random.Next(Tags.Length)],
             PromptHash = (ulong)_random.NextInt64(long.MinValue, long.MaxValue),

@@ -17,8 +17,8 @@ public sealed class ModelPrice
     const int TableSize = Tiers * 2 * BilledUnits.Count;
 
     readonly long[] _pico;
-    readonly long[] _highestInput = new long[Tiers * 2];
-    readonly long[] _highestOutput = new long[Tiers];
+    readonly long[] _highestInput = new long[Tiers * 4];
+    readonly long[] _highestOutput = new long[Tiers * 2];
     readonly long _threshold;
     readonly ulong _priced;
     readonly byte _ownTiers;
@@ -38,12 +38,16 @@ public sealed class ModelPrice
         Source = row.Source ?? "";
         AsOf = row.AsOf ?? default;
         LongContextThreshold = row.LongContext?.Threshold;
-        _threshold = LongContextThreshold ?? long.MaxValue;
+        _threshold = LongContextThreshold ?? long.MaxValue; // nothing is above that: without a threshold every prompt is short
         _variants = row.Prices?.Variants.ToFrozenDictionary(StringComparer.Ordinal) ?? FrozenDictionary<string, long>.Empty;
         _pico = new long[TableSize];
         PriceTable.Fill(row, _pico, out _priced);
         foreach (var tier in row.Tiers.Keys) _ownTiers |= (byte)(1 << (int)tier);
-        for (var tier = 0; tier < Tiers; tier++) FindHighest((ServiceTier)tier);
+        foreach (var tier in Enum.GetValues<ServiceTier>())
+        {
+            FindHighest(tier, promptTokens: 0);
+            FindHighest(tier, promptTokens: long.MaxValue);
+        }
     }
 
     public string Provider { get; }
@@ -122,25 +126,35 @@ public sealed class ModelPrice
         return _pico[(int)BilledUnit.Image];
     }
 
-    /// <summary>The dearest pico-dollars this unit may be billed at under the tier, above or below the long-context threshold.</summary>
-    public long HighestPico(BilledUnit unit, ServiceTier tier = ServiceTier.Standard) =>
-        Math.Max(Row(tier, longContext: false)[(int)unit], Row(tier, longContext: true)[(int)unit]);
+    /// <summary>The dearest pico-dollars this unit may be billed at under the tier, when the prompt has at most so many tokens.</summary>
+    public long HighestPico(BilledUnit unit, ServiceTier tier = ServiceTier.Standard, long promptTokens = long.MaxValue)
+    {
+        var below = Row(tier, longContext: false)[(int)unit];
+        return promptTokens > _threshold ? Math.Max(below, Row(tier, longContext: true)[(int)unit]) : below;
+    }
 
-    /// <summary>The dearest pico-dollars a token of text input may be billed at: fresh or cached, long context or not, and written to the cache where asked.</summary>
-    public long HighestInputPico(ServiceTier tier, bool cacheWrites) => _highestInput[(int)tier * 2 + (cacheWrites ? 1 : 0)];
+    /// <summary>
+    /// The dearest pico-dollars a token of text input may be billed at: fresh or cached, and written to the cache where asked.
+    /// The long-context price counts unless the prompt is known to have no more tokens than the threshold.
+    /// </summary>
+    public long HighestInputPico(ServiceTier tier, bool cacheWrites, long promptTokens = long.MaxValue) =>
+        _highestInput[HighestOffset(tier, promptTokens) * 2 + (cacheWrites ? 1 : 0)];
 
-    /// <summary>The dearest pico-dollars a token of text output may be billed at: seen or reasoning, long context or not.</summary>
-    public long HighestOutputPico(ServiceTier tier) => _highestOutput[(int)tier];
+    /// <summary>The dearest pico-dollars a token of text output may be billed at, seen or reasoning; the prompt decides as it does for input.</summary>
+    public long HighestOutputPico(ServiceTier tier, long promptTokens = long.MaxValue) => _highestOutput[HighestOffset(tier, promptTokens)];
+
+    int HighestOffset(ServiceTier tier, long promptTokens) => (int)tier * 2 + (promptTokens > _threshold ? 1 : 0);
 
     ReadOnlySpan<long> Row(ServiceTier tier, bool longContext) =>
         _pico.AsSpan(PriceTable.Offset(tier, longContext && LongContextThreshold is not null), BilledUnits.Count);
 
-    void FindHighest(ServiceTier tier)
+    void FindHighest(ServiceTier tier, long promptTokens)
     {
-        var input = Math.Max(HighestPico(BilledUnit.InputToken, tier), HighestPico(BilledUnit.CachedInputToken, tier));
-        var writes = Math.Max(HighestPico(BilledUnit.CacheWrite5mToken, tier), HighestPico(BilledUnit.CacheWrite1hToken, tier));
-        _highestInput[(int)tier * 2] = input;
-        _highestInput[(int)tier * 2 + 1] = Math.Max(input, writes);
-        _highestOutput[(int)tier] = Math.Max(HighestPico(BilledUnit.OutputToken, tier), HighestPico(BilledUnit.ReasoningToken, tier));
+        long Highest(BilledUnit one, BilledUnit other) => Math.Max(HighestPico(one, tier, promptTokens), HighestPico(other, tier, promptTokens));
+        var offset = HighestOffset(tier, promptTokens);
+        var input = Highest(BilledUnit.InputToken, BilledUnit.CachedInputToken);
+        _highestInput[offset * 2] = input;
+        _highestInput[offset * 2 + 1] = Math.Max(input, Highest(BilledUnit.CacheWrite5mToken, BilledUnit.CacheWrite1hToken));
+        _highestOutput[offset] = Highest(BilledUnit.OutputToken, BilledUnit.ReasoningToken);
     }
 }

@@ -53,4 +53,11 @@ static class PriceFields
     internal static string PathOf(BilledUnit unit) =>
         Groups.SelectMany(group => group.Fields, (group, field) => (group.Name, field)).Where(entry => entry.field.Value == unit)
             .Select(entry => $"{entry.Name}.{entry.field.Key}").FirstOrDefault(PerImage);
+
+    /// <summary>The last part of the path.</summary>
+    internal static string FieldOf(BilledUnit unit)
+    {
+        var path = PathOf(unit);
+        return path[(path.IndexOf('.', StringComparison.Ordinal) + 1)..];
+    }
 }

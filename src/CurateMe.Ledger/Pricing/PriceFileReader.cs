@@ -65,10 +65,10 @@ sealed class PriceFileReader
     string? Name(string field, JsonElement value)
     {
         var name = value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
-        return name.Length is > 0 and <= PriceList.MaxNameLength && !name.Any(c => char.IsWhiteSpace(c) || char.IsControl(c))
-            ? name
-            : Fault<string>(field, $"is not a name of 1 to {PriceList.MaxNameLength} characters without blanks");
+        return IsName(name) ? name : Fault<string>(field, $"is not a name of 1 to {PriceList.MaxNameLength} characters without blanks");
     }
+
+    internal static bool IsName(string name) => name.Length is > 0 and <= PriceList.MaxNameLength && !name.Any(c => char.IsWhiteSpace(c) || char.IsControl(c));
 
     internal ImmutableArray<string>? Names(string field)
     {

@@ -123,6 +123,21 @@ public sealed class ModelPriceTests
         Assert.Equal(600_000, price.HighestPico(BilledUnit.CachedInputToken));
     }
 
+    [Theory]
+    [InlineData(0, 4_000_000, 8_000_000, 30_000_000)]
+    [InlineData(1_000, 4_000_000, 8_000_000, 30_000_000)]
+    [InlineData(1_001, 6_000_000, 12_000_000, 35_000_000)]
+    [InlineData(long.MaxValue, 6_000_000, 12_000_000, 35_000_000)]
+    public void HighestPico_PromptOfAtMostSoManyTokens_LongPriceOnlyWhereItCanApply(long promptTokens, long input, long withWrites, long output)
+    {
+        var price = WithPrices(Full, Rest);
+        Assert.Equal(input, price.HighestInputPico(ServiceTier.Standard, cacheWrites: false, promptTokens));
+        Assert.Equal(withWrites, price.HighestInputPico(ServiceTier.Standard, cacheWrites: true, promptTokens));
+        Assert.Equal(output, price.HighestOutputPico(ServiceTier.Standard, promptTokens));
+        Assert.Equal(input, price.HighestPico(BilledUnit.InputToken, ServiceTier.Standard, promptTokens));
+        Assert.Equal(4_000_000, WithPrices(Full).HighestInputPico(ServiceTier.Standard, cacheWrites: false, promptTokens));
+    }
+
     [Fact]
     public void HighestPico_EveryBuiltInModel_NeverBelowTheCost()
     {
@@ -137,7 +152,8 @@ public sealed class ModelPriceTests
                 (BilledUnit.InputToken, random.Next(400_000)), (BilledUnit.CachedInputToken, random.Next(10_000)),
                 (BilledUnit.CacheWrite5mToken, writes ? random.Next(10_000) : 0), (BilledUnit.CacheWrite1hToken, writes ? random.Next(10_000) : 0),
                 (BilledUnit.OutputToken, random.Next(10_000)), (BilledUnit.ReasoningToken, random.Next(10_000)));
-            var bound = PicoUsd.Of(usage.PromptTokens, price.HighestInputPico(tier, writes)) + PicoUsd.Of(usage.CompletionTokens, price.HighestOutputPico(tier));
+            var prompt = usage.PromptTokens;
+            var bound = PicoUsd.Of(prompt, price.HighestInputPico(tier, writes, prompt)) + PicoUsd.Of(usage.CompletionTokens, price.HighestOutputPico(tier, prompt));
             Assert.True(price.Cost(usage, tier) <= bound, $"seed {seed}: {price.Provider}/{price.Model} {tier}: {usage}");
         }
     }

@@ -1,0 +1,136 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using CurateMe.Ledger.Money;
+
+namespace CurateMe.Ledger.Pricing;
+
+/// <summary>A model as a public catalogue lists it: <c>{provider:{models:{id:{cost,limit,modalities}}}}</c>, costs in dollars per million tokens.</summary>
+sealed record CatalogueModel(string Provider, string Model)
+{
+    internal const int MaxBytes = 64 * 1024 * 1024;
+
+    /// <summary>The catalogue's prices begin at this many prompt tokens where it has long ones.</summary>
+    internal const long LongContextThreshold = 200_000;
+
+    internal SortedDictionary<BilledUnit, long> Prices { get; } = [];
+    internal SortedDictionary<BilledUnit, long> LongPrices { get; } = [];
+    internal long? Context { get; private set; }
+    internal long? Output { get; private set; }
+    internal bool WritesText { get; private set; } = true;
+
+    static readonly Dictionary<string, string> Providers = new(StringComparer.Ordinal)
+    {
+        ["openai"] = "openai",
+        ["anthropic"] = "anthropic",
+        ["google"] = "google",
+        ["deepseek"] = "deepseek",
+        ["mistral"] = "mistral",
+        ["xai"] = "xai",
+        ["groq"] = "groq",
+        ["togetherai"] = "together",
+        ["cohere"] = "cohere",
+        ["fireworks-ai"] = "fireworks",
+        ["openrouter"] = "openrouter",
+        ["perplexity"] = "perplexity",
+        ["cerebras"] = "cerebras",
+        ["moonshotai"] = "moonshot",
+        ["azure"] = "azure",
+    };
+
+    static readonly (string Field, BilledUnit Unit)[] Costs =
+    [
+        ("input", BilledUnit.InputToken),
+        ("output", BilledUnit.OutputToken),
+        ("reasoning", BilledUnit.ReasoningToken),
+        ("cache_read", BilledUnit.CachedInputToken),
+        ("cache_write", BilledUnit.CacheWrite5mToken),
+        ("input_audio", BilledUnit.AudioInputToken),
+        ("output_audio", BilledUnit.AudioOutputToken),
+    ];
+
+    /// <summary>Reads what it can; a model with an unreadable figure is noted and left out whole.</summary>
+    /// <exception cref="InvalidDataException">The file is too large or not JSON of that shape.</exception>
+    internal static List<CatalogueModel> ReadAll(Stream json, List<string> notes)
+    {
+        using var document = Parse(json);
+        var models = new List<CatalogueModel>();
+        foreach (var provider in document.RootElement.EnumerateObject())
+        {
+            if (!Providers.TryGetValue(provider.Name, out var name) || !TryObject(provider.Value, "models", out var listed)) continue;
+            foreach (var model in listed.EnumerateObject())
+            {
+                if (!PriceFileReader.IsName(model.Name)) notes.Add($"{name}: a model has a name with blanks or of more than {PriceList.MaxNameLength} characters; it is left out");
+                else if (TryObject(model.Value, "cost", out var cost) && Read(name, model.Name, model.Value, cost, notes) is { } read) models.Add(read);
+            }
+        }
+        return models;
+    }
+
+    static JsonDocument Parse(Stream json)
+    {
+        using var copy = new MemoryStream();
+        var buffer = new byte[64 * 1024];
+        for (int read; (read = json.Read(buffer)) > 0;)
+        {
+            copy.Write(buffer, 0, read);
+            if (copy.Length > MaxBytes) throw new InvalidDataException($"The catalogue is larger than {MaxBytes} bytes.");
+        }
+        try
+        {
+            var document = JsonDocument.Parse(copy.ToArray());
+            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
+            document.Dispose();
+        }
+        catch (JsonException fault)
+        {
+            throw new InvalidDataException($"The catalogue is not JSON: {fault.Message}", fault);
+        }
+        throw new InvalidDataException("The catalogue is not an object of providers.");
+    }
+
+    static CatalogueModel? Read(string provider, string name, JsonElement element, JsonElement cost, List<string> notes)
+    {
+        var model = new CatalogueModel(provider, name);
+        if (!ReadCosts(cost, model.Prices, $"{provider}/{name}: cost", notes)) return null;
+        if (TryObject(cost, "context_over_200k", out var over) && !ReadCosts(over, model.LongPrices, $"{provider}/{name}: cost.context_over_200k", notes)) return null;
+        if (TryObject(element, "limit", out var limit))
+        {
+            model.Context = Count(limit, "context");
+            model.Output = Count(limit, "output");
+        }
+        if (TryObject(element, "modalities", out var modalities) && modalities.TryGetProperty("output", out var output) && output.ValueKind == JsonValueKind.Array)
+            model.WritesText = output.EnumerateArray().Any(kind => kind.ValueKind == JsonValueKind.String && kind.ValueEquals("text"u8));
+        return model;
+    }
+
+    static bool ReadCosts(JsonElement cost, SortedDictionary<BilledUnit, long> prices, string place, List<string> notes)
+    {
+        foreach (var (field, unit) in Costs)
+        {
+            if (!cost.TryGetProperty(field, out var price) || price.ValueKind == JsonValueKind.Null) continue;
+            var error = price.ValueKind == JsonValueKind.Number ? DecimalText.TryRead(JsonMarshal.GetRawUtf8Value(price), 6, out var pico) : Refused(out pico);
+            if (error != MoneyError.None || pico < 0 || pico > PriceFields.MaxPicoPerToken)
+            {
+                notes.Add($"{place}.{field} is not a believable price; the model is left out");
+                return false;
+            }
+            prices[unit] = pico;
+        }
+        return true;
+    }
+
+    static MoneyError Refused(out long pico)
+    {
+        pico = 0;
+        return MoneyError.NotANumber;
+    }
+
+    static bool TryObject(JsonElement element, string field, out JsonElement value)
+    {
+        value = default;
+        return element.ValueKind == JsonValueKind.Object && element.TryGetProperty(field, out value) && value.ValueKind == JsonValueKind.Object;
+    }
+
+    static long? Count(JsonElement limit, string field) =>
+        limit.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var count) && count > 0 ? count : null;
+}

@@ -26,7 +26,7 @@ public sealed class RespClient : IAsyncDisposable
         _subscriber = new Subscriber(this);
     }
 
-    /// <summary>Raised on every change of a connection, one at a time per server. The handler must be quick.</summary>
+    /// <summary>Raised on every change of a connection, one at a time per connection. The handler must be quick. <see cref="Create"/> may have connected before a handler is attached: see <see cref="IsConnected"/>.</summary>
     public event Action<RespConnectionChange>? ConnectionChanged;
 
     /// <summary>A handler of this client's events or subscriptions threw. With nobody listening it goes to <see cref="Trace"/>.</summary>
@@ -148,9 +148,8 @@ public sealed class RespClient : IAsyncDisposable
     /// <summary>Closes every connection. What is pending fails as if the connection were lost.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (_disposed)
+        if (Interlocked.Exchange(ref _disposed, true))
             return;
-        _disposed = true;
         await _subscriber.DisposeAsync();
         if (_cluster is not null)
             await _cluster.DisposeAsync();

@@ -41,7 +41,7 @@ public sealed record RespOptions
     /// <summary>After this without a reply a command fails with <see cref="RespOutcomeUnknownException"/>; up to a quarter late.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>A connection that has owed a reply for this long is taken for dead and replaced.</summary>
+    /// <summary>A connection that owes a reply and has been silent for this long is taken for dead and replaced.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>An idle connection is pinged this often.</summary>
@@ -59,7 +59,7 @@ public sealed record RespOptions
     /// <summary>Bytes waiting for one socket; a command past it fails with <see cref="RespNotSentException"/>.</summary>
     public int MaxPendingBytes { get; init; } = 64 << 20;
 
-    /// <summary>How often one command is sent again because the server said where else, what else or later (MOVED, ASK, TRYAGAIN, CLUSTERDOWN, NOSCRIPT).</summary>
+    /// <summary>How often one command is sent again because the cluster said elsewhere or later (MOVED, ASK, TRYAGAIN, CLUSTERDOWN); never after CommandTimeout.</summary>
     public int MaxRedirections { get; init; } = 8;
 
     /// <summary>The cluster's map is asked for this often, and whenever a reply or a lost node shows it old.</summary>

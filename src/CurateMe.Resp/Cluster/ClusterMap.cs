@@ -77,7 +77,7 @@ internal sealed class ClusterMap : IAsyncDisposable
             return false;
         if (!asked)
             RequestRefresh();
-        if (request.Redirections >= _options.MaxRedirections || _stopping.IsCancellationRequested)
+        if (request.Redirections >= _options.MaxRedirections || _options.Time.GetElapsedTime(request.FirstSentAt) >= _options.CommandTimeout || _stopping.IsCancellationRequested)
             return false;
         request.Redirections++;
         if (!moved && !asked)

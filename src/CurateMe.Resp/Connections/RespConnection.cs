@@ -24,7 +24,7 @@ internal sealed class RespConnection
     private ITimer? _sweep;
     private long _appended;
     private long _handed;
-    private long _lastReplyAt;
+    private long _lastByteAt;
     private long _latencyTicks;
     private bool _isClosed;
 
@@ -37,7 +37,7 @@ internal sealed class RespConnection
         _time = options.Time;
         _pushed = pushed;
         _replies = new(options.Limits);
-        _lastReplyAt = _time.GetTimestamp();
+        _lastByteAt = _time.GetTimestamp();
     }
 
     public RespAddress Address { get; }
@@ -137,6 +137,8 @@ internal sealed class RespConnection
         Append(request.Command);
         request.EndOffset = _appended;
         request.SentAt = _time.GetTimestamp();
+        if (request.FirstSentAt == 0)
+            request.FirstSentAt = request.SentAt;
         _pending.Enqueue(request);
     }
 
@@ -215,7 +217,7 @@ internal sealed class RespConnection
     private void DispatchReceived()
     {
         var now = _time.GetTimestamp();
-        Volatile.Write(ref _lastReplyAt, now);
+        Volatile.Write(ref _lastByteAt, now);
         while (_replies.TryRead(out var reply))
         {
             if (reply.Kind == RespKind.Attribute)
@@ -257,6 +259,7 @@ internal sealed class RespConnection
     private void Sweep()
     {
         var now = _time.GetTimestamp();
+        var isSilent = _time.GetElapsedTime(Volatile.Read(ref _lastByteAt), now) >= _options.StallTimeout;
         var stalled = false;
         lock (_gate)
         {
@@ -267,13 +270,13 @@ internal sealed class RespConnection
                 var age = _time.GetElapsedTime(request.SentAt, now);
                 if (age < _options.CommandTimeout)
                     break;
-                stalled |= age >= _options.StallTimeout;
+                stalled |= isSilent && age >= _options.StallTimeout;
                 if (!request.IsDone) // under the lock: what is in the queue cannot have been used again
                     request.End(new RespOutcomeUnknownException($"No reply from {Address} within {_options.CommandTimeout.TotalSeconds:0.###} s."));
             }
         }
         if (stalled)
-            Close(new RespOutcomeUnknownException($"No reply from {Address} within {_options.StallTimeout.TotalSeconds:0.###} s; the connection is given up."));
+            Close(new RespOutcomeUnknownException($"Nothing came from {Address} for {_options.StallTimeout.TotalSeconds:0.###} s; the connection is given up."));
         else
             Ping(now);
     }
@@ -281,7 +284,7 @@ internal sealed class RespConnection
     private void Ping(long now)
     {
         lock (_gate)
-            if (_pending.Count > 0 || _time.GetElapsedTime(Volatile.Read(ref _lastReplyAt), now) < _options.HeartbeatInterval)
+            if (_pending.Count > 0 || _time.GetElapsedTime(Volatile.Read(ref _lastByteAt), now) < _options.HeartbeatInterval)
                 return;
         var ping = new RespRequest();
         ping.Encode(null, ["PING"]);

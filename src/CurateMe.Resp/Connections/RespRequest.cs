@@ -27,6 +27,9 @@ internal sealed class RespRequest : IValueTaskSource<RespReply>
 
     public int Redirections { get; set; }
 
+    /// <summary>Time stamp of the first send, 0 before it.</summary>
+    public long FirstSentAt { get; set; }
+
     /// <summary>Time stamp of the last send.</summary>
     public long SentAt { get; set; }
 
@@ -143,6 +146,7 @@ internal sealed class RespRequest : IValueTaskSource<RespReply>
         Client = null;
         Script = null;
         Redirections = 0;
+        FirstSentAt = 0;
         _reusable = false;
         _core.Reset();
         Volatile.Write(ref _done, 0);

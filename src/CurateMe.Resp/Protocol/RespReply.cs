@@ -96,7 +96,12 @@ public readonly struct RespReply
 
     internal static RespReply OfElements(RespKind kind, RespReply[] items) => new(kind, items, 0);
 
-    internal RespServerException ToException() => new(Encoding.UTF8.GetString(ErrorText));
+    /// <summary>Without the arguments that a server quotes of a command that it does not know: one may be a password.</summary>
+    internal RespServerException ToException()
+    {
+        var quoted = ErrorText.IndexOf(", with args beginning with"u8);
+        return new(Encoding.UTF8.GetString(quoted < 0 ? ErrorText : ErrorText[..quoted]));
+    }
 
     internal static bool ParseDouble(ReadOnlySpan<byte> text, out double value)
     {

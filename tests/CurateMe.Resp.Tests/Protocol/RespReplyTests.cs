@@ -26,6 +26,10 @@ public sealed class RespReplyTests
     }
 
     [Fact]
+    public void ServerError_QuotingArguments_IsCutBeforeThem() =>
+        Assert.Equal("ERR unknown command `HELLO`", FrameBuilder.Build("-ERR unknown command `HELLO`, with args beginning with: `3` `AUTH` `u` `hunter2`\r\n"u8).ToException().Message);
+
+    [Fact]
     public void Accessor_OfAnotherKind_ThrowsProtocol()
     {
         Assert.Throws<RespProtocolException>(() => FrameBuilder.Build("*0\r\n"u8).AsInt64());

@@ -30,7 +30,7 @@ public sealed class SubscriptionTests : IAsyncLifetime
         await using var client = await RespClient.ConnectAsync(_server.Options with { Protocol = protocol, HeartbeatInterval = TimeSpan.FromMilliseconds(20) });
         var heard = new ConcurrentQueue<string>();
         using var subscription = await client.SubscribeAsync("c", m => heard.Enqueue(Encoding.UTF8.GetString(m.Span))).WaitAsync(Eventually.Limit);
-        await Task.Delay(100); // idle for some heartbeats
+        await Eventually.TrueAsync(async () => (await client.ExecuteAsync(["CLIENT", "LIST", "TYPE", "pubsub"])).AsString()!.Contains("cmd=ping", StringComparison.Ordinal), "a heartbeat");
         for (var i = 0; i < 100; i++)
             Assert.Equal(1, (await client.ExecuteAsync(["PUBLISH", "c", $"m{i}"])).AsInt64());
         await client.ExecuteAsync(["PUBLISH", "other", "x"]);

@@ -3,13 +3,19 @@ using CurateMe.Resp;
 
 namespace CurateMe.Testing.Redis;
 
-/// <summary>A real Redis Cluster: masters on free ports of 127.0.0.1, the slots spread evenly over them.</summary>
+/// <summary>A real Redis Cluster on free ports of 127.0.0.1: masters with the slots spread evenly over them, then replicas, the first of the first master and so on.</summary>
 public sealed class RedisCluster : IAsyncDisposable
 {
     private const int SlotCount = 16384;
     private static readonly TimeSpan FormTimeout = TimeSpan.FromSeconds(60);
 
-    private RedisCluster(RedisServer[] servers) => Servers = servers;
+    private readonly int _masters;
+
+    private RedisCluster(RedisServer[] servers, int masters)
+    {
+        Servers = servers;
+        _masters = masters;
+    }
 
     public IReadOnlyList<RedisServer> Servers { get; }
 
@@ -18,10 +24,10 @@ public sealed class RedisCluster : IAsyncDisposable
     /// <summary>For <c>REDIS_URL</c>.</summary>
     public string Url => $"redis://{string.Join(',', Servers.Select(static s => s.Address))}";
 
-    public static async Task<RedisCluster> StartAsync(int masters = 3)
+    public static async Task<RedisCluster> StartAsync(int masters = 3, int replicas = 0)
     {
-        var starting = Enumerable.Range(0, masters).Select(static _ => RedisServer.StartAsync(new() { Cluster = true })).ToArray();
-        var cluster = new RedisCluster(await Task.WhenAll(starting));
+        var starting = Enumerable.Range(0, masters + replicas).Select(static _ => RedisServer.StartAsync(new() { Cluster = true })).ToArray();
+        var cluster = new RedisCluster(await Task.WhenAll(starting), masters);
         try
         {
             await cluster.FormAsync();
@@ -49,27 +55,32 @@ public sealed class RedisCluster : IAsyncDisposable
         {
             foreach (var server in Servers)
                 clients.Add(await server.ConnectAsync());
-            for (var i = 0; i < clients.Count; i++)
+            for (var i = 0; i < _masters; i++)
             {
-                await clients[i].ExecuteAsync(["CLUSTER", "ADDSLOTSRANGE", SlotCount * i / clients.Count, SlotCount * (i + 1) / clients.Count - 1]);
+                await clients[i].ExecuteAsync(["CLUSTER", "ADDSLOTSRANGE", SlotCount * i / _masters, SlotCount * (i + 1) / _masters - 1]);
                 await clients[i].ExecuteAsync(["CLUSTER", "SET-CONFIG-EPOCH", i + 1]);
             }
             foreach (var server in Servers.Skip(1))
                 await clients[0].ExecuteAsync(["CLUSTER", "MEET", "127.0.0.1", server.Port, await BusPortAsync(server)]);
-            var deadline = Stopwatch.StartNew();
             foreach (var client in clients)
-                while (!await KnowsAllAsync(client))
-                {
-                    if (deadline.Elapsed > FormTimeout)
-                        throw new InvalidOperationException($"The cluster did not form within {FormTimeout.TotalSeconds} s.");
-                    await Task.Delay(50);
-                }
+                await UntilAsync(() => KnowsAllAsync(client));
+            for (var i = _masters; i < clients.Count; i++)
+                await clients[i].ExecuteAsync(["CLUSTER", "REPLICATE", (await clients[i - _masters].ExecuteAsync(["CLUSTER", "MYID"])).AsString()!]);
+            foreach (var replica in clients.Skip(_masters))
+                await UntilAsync(async () => (await replica.ExecuteAsync(["INFO", "replication"])).AsString()!.Contains("master_link_status:up", StringComparison.Ordinal));
         }
         finally
         {
             foreach (var client in clients)
                 await client.DisposeAsync();
         }
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        for (var waited = Stopwatch.StartNew(); !await condition(); await Task.Delay(50))
+            if (waited.Elapsed > FormTimeout)
+                throw new InvalidOperationException($"The cluster did not form within {FormTimeout.TotalSeconds} s.");
     }
 
     private static async Task<long> BusPortAsync(RedisServer server)
@@ -83,6 +94,6 @@ public sealed class RedisCluster : IAsyncDisposable
     {
         var info = (await client.ExecuteAsync(["CLUSTER", "INFO"])).AsString()!;
         return info.Contains("cluster_state:ok", StringComparison.Ordinal) && info.Contains($"cluster_known_nodes:{Servers.Count}\r\n", StringComparison.Ordinal)
-            && (await client.ExecuteAsync(["CLUSTER", "SLOTS"])).Count == Servers.Count;
+            && (await client.ExecuteAsync(["CLUSTER", "SLOTS"])).Count == _masters;
     }
 }

@@ -9,12 +9,14 @@ sealed record CatalogueModel(string Provider, string Model)
 {
     internal const int MaxBytes = 64 * 1024 * 1024;
 
-    /// <summary>The catalogue's prices begin at this many prompt tokens where it has long ones.</summary>
-    internal const long LongContextThreshold = 200_000;
-
     internal SortedDictionary<BilledUnit, long> Prices { get; } = [];
     internal SortedDictionary<BilledUnit, long> LongPrices { get; } = [];
-    internal long? Context { get; private set; }
+
+    /// <summary>The prompt tokens above which the long prices apply.</summary>
+    internal long LongContextThreshold { get; private set; } = 200_000;
+
+    internal SortedDictionary<ServiceTier, SortedDictionary<BilledUnit, long>> Tiers { get; } = [];
+    internal long? Input { get; private set; }
     internal long? Output { get; private set; }
     internal bool WritesText { get; private set; } = true;
 
@@ -92,16 +94,51 @@ sealed record CatalogueModel(string Provider, string Model)
     {
         var model = new CatalogueModel(provider, name);
         if (!ReadCosts(cost, model.Prices, $"{provider}/{name}: cost", notes)) return null;
-        if (TryObject(cost, "context_over_200k", out var over) && !ReadCosts(over, model.LongPrices, $"{provider}/{name}: cost.context_over_200k", notes)) return null;
+        if (!model.ReadLong(cost, notes) || !model.ReadTiers(element, notes)) return null;
         if (TryObject(element, "limit", out var limit))
         {
-            model.Context = Count(limit, "context");
+            model.Input = Count(limit, "input") ?? Count(limit, "context");
             model.Output = Count(limit, "output");
         }
         if (TryObject(element, "modalities", out var modalities) && modalities.TryGetProperty("output", out var output) && output.ValueKind == JsonValueKind.Array)
             model.WritesText = output.EnumerateArray().Any(kind => kind.ValueKind == JsonValueKind.String && kind.ValueEquals("text"u8));
         return model;
     }
+
+    /// <summary>Long prices are in <c>cost.tiers</c> with their threshold, in older catalogues in <c>cost.context_over_200k</c>.</summary>
+    bool ReadLong(JsonElement cost, List<string> notes)
+    {
+        if (!cost.TryGetProperty("tiers", out var tiers) || tiers.ValueKind != JsonValueKind.Array)
+            return !TryObject(cost, "context_over_200k", out var over) || ReadCosts(over, LongPrices, $"{Provider}/{Model}: cost.context_over_200k", notes);
+        if (tiers.GetArrayLength() == 0) return true;
+        if (tiers.GetArrayLength() == 1 && TryObject(tiers[0], "tier", out var tier) && Count(tier, "size") is { } size
+            && tier.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("context"u8))
+        {
+            LongContextThreshold = size;
+            return ReadCosts(tiers[0], LongPrices, $"{Provider}/{Model}: cost.tiers[0]", notes);
+        }
+        notes.Add($"{Provider}/{Model}: cost.tiers is not one tier of context; the model is left out");
+        return false;
+    }
+
+    /// <summary>A mode of the model is a service tier here when it is asked for by <c>service_tier</c> or by <c>speed</c>.</summary>
+    bool ReadTiers(JsonElement element, List<string> notes)
+    {
+        if (!TryObject(element, "experimental", out var experimental) || !TryObject(experimental, "modes", out var modes)) return true;
+        foreach (var mode in modes.EnumerateObject())
+        {
+            if (!TryObject(mode.Value, "cost", out var cost) || !TryObject(mode.Value, "provider", out var provider) || !TryObject(provider, "body", out var body)) continue;
+            ServiceTier? tier = Says(body, "service_tier", "priority") ? ServiceTier.Priority : Says(body, "service_tier", "flex") ? ServiceTier.Flex : Says(body, "speed", "fast") ? ServiceTier.Fast : null;
+            if (tier is not { } known) continue;
+            var prices = new SortedDictionary<BilledUnit, long>();
+            if (!ReadCosts(cost, prices, $"{Provider}/{Model}: experimental.modes.{mode.Name}.cost", notes)) return false;
+            Tiers[known] = prices;
+        }
+        return true;
+    }
+
+    static bool Says(JsonElement body, string field, string value) =>
+        body.TryGetProperty(field, out var said) && said.ValueKind == JsonValueKind.String && said.ValueEquals(value);
 
     static bool ReadCosts(JsonElement cost, SortedDictionary<BilledUnit, long> prices, string place, List<string> notes)
     {

@@ -11,7 +11,7 @@ namespace CurateMe.Ledger.Pricing;
 /// <remarks>
 /// 1. A row is looked up by the catalogue's name of the model; providers that this product does not name are passed over.
 /// 2. A price that falls to 0, and a new model that is free without saying so in its name, are not followed but noted: catalogues write 0 for "unknown".
-/// 3. What a catalogue cannot say (one-hour cache writes, service tiers, fees) stays as it is and is named in the note of the row.
+/// 3. What a catalogue does not say (one-hour cache writes, some service tiers, fees) stays as it is and is named in the note of the row.
 /// </remarks>
 public sealed class PriceDiff
 {
@@ -89,15 +89,16 @@ public sealed class PriceDiff
             _notes.Add($"{place} is new and listed at 0, which may mean that its price is unknown; add it by hand");
             return;
         }
-        var row = new PriceDiffRow(model.Provider, model.Model) { IsNew = true, MaxInputTokens = model.Context, MaxOutputTokens = model.Output };
+        var row = new PriceDiffRow(model.Provider, model.Model) { IsNew = true, MaxInputTokens = model.Input, MaxOutputTokens = model.Output };
         foreach (var (unit, pico) in model.Prices) Put(row, row.Prices, "prices", unit, null, pico);
         if (model.LongPrices.Count != 0) AddLong(row, model, null);
+        AddTiers(row, model, null);
         _rows.Add(row);
     }
 
     void AddKnown(ModelPrice price, CatalogueModel model)
     {
-        var row = new PriceDiffRow(price.Provider, price.Model) { Unchecked = NotCovered(price) };
+        var row = new PriceDiffRow(price.Provider, price.Model) { Unchecked = NotCovered(price, model) };
         foreach (var (unit, pico) in model.Prices)
         {
             var before = price.PicoPerUnit(unit);
@@ -106,6 +107,7 @@ public sealed class PriceDiff
             else Put(row, row.Prices, "prices", unit, before, pico);
         }
         if (model.LongPrices.Count != 0) AddLong(row, model, price);
+        AddTiers(row, model, price);
         if (model.Output is { } output && price.MaxOutputTokens is { } limit && output != limit)
         {
             row.MaxOutputTokens = output;
@@ -117,12 +119,13 @@ public sealed class PriceDiff
     void AddLong(PriceDiffRow row, CatalogueModel model, ModelPrice? price)
     {
         var threshold = price?.LongContextThreshold;
-        if (threshold is not null && threshold is not (CatalogueModel.LongContextThreshold or CatalogueModel.LongContextThreshold - 1))
+        // Where a provider says "from" and not "above", the list has one token less.
+        if (threshold is { } known && known != model.LongContextThreshold && known != model.LongContextThreshold - 1)
         {
-            _notes.Add($"{row.Provider}/{row.Model}: long prompts begin at {Text(threshold.Value)} tokens in the list and at 200000 in the catalogue; compare them by hand");
+            _notes.Add($"{row.Provider}/{row.Model}: long prompts begin at {Text(known)} tokens in the list and at {Text(model.LongContextThreshold)} in the catalogue; compare them by hand");
             return;
         }
-        row.LongContextThreshold = threshold ?? CatalogueModel.LongContextThreshold;
+        row.LongContextThreshold = threshold ?? model.LongContextThreshold;
         foreach (var unit in model.LongPrices.Keys.Union(threshold is null ? Priced(model, price) : []).Order())
         {
             // What the catalogue prices for short prompts only is taken at the long price of fresh text: too high rather than too low.
@@ -130,6 +133,20 @@ public sealed class PriceDiff
             if (!model.LongPrices.TryGetValue(unit, out var pico) && !model.LongPrices.TryGetValue(kin, out pico)) continue;
             var before = threshold is null ? (long?)null : price!.PicoPerUnit(unit, longContext: true);
             if (pico != before && pico != 0) Put(row, row.LongPrices, "long_context.prices", unit, before, pico);
+        }
+    }
+
+    void AddTiers(PriceDiffRow row, CatalogueModel model, ModelPrice? price)
+    {
+        foreach (var (tier, prices) in model.Tiers)
+        {
+            foreach (var (unit, pico) in prices)
+            {
+                var before = price?.IsPriced(tier) == true ? price.PicoPerUnit(unit, tier) : (long?)null;
+                if (pico == before || pico == 0) continue;
+                if (!row.Tiers.TryGetValue(tier, out var target)) row.Tiers[tier] = target = [];
+                Put(row, target, $"tiers.{PriceFileReader.NameOf(tier)}", unit, before, pico);
+            }
         }
     }
 
@@ -146,12 +163,12 @@ public sealed class PriceDiff
         _changes.Add(new PriceChange(row.Provider, row.Model, kind, $"{block}.{PriceFields.PathOf(unit)}", before is { } known ? Dollars(known) : null, Dollars(pico)));
     }
 
-    /// <summary>Prices of the row that no catalogue of this shape gives.</summary>
-    static string NotCovered(ModelPrice price)
+    /// <summary>Prices of the row that the catalogue does not give.</summary>
+    static string NotCovered(ModelPrice price, CatalogueModel model)
     {
         var parts = new List<string>();
         if (price.PicoPerUnit(BilledUnit.CacheWrite1hToken) != price.PicoPerUnit(BilledUnit.CacheWrite5mToken)) parts.Add("cache_write_1h");
-        parts.AddRange(Enum.GetValues<ServiceTier>().Where(tier => tier != ServiceTier.Standard && price.IsPriced(tier)).Select(tier => $"tiers.{PriceFileReader.NameOf(tier)}"));
+        parts.AddRange(Enum.GetValues<ServiceTier>().Where(tier => tier != ServiceTier.Standard && price.IsPriced(tier) && !model.Tiers.ContainsKey(tier)).Select(tier => $"tiers.{PriceFileReader.NameOf(tier)}"));
         return string.Join(", ", parts);
     }
 

@@ -15,8 +15,9 @@ sealed class PriceDiffRow(string provider, string model)
     internal long? LongContextThreshold { get; set; }
     internal SortedDictionary<BilledUnit, long> Prices { get; } = [];
     internal SortedDictionary<BilledUnit, long> LongPrices { get; } = [];
+    internal SortedDictionary<ServiceTier, SortedDictionary<BilledUnit, long>> Tiers { get; } = [];
 
-    internal bool IsEmpty => Prices.Count == 0 && LongPrices.Count == 0 && MaxOutputTokens is null;
+    internal bool IsEmpty => Prices.Count == 0 && LongPrices.Count == 0 && Tiers.Count == 0 && MaxOutputTokens is null;
 
     internal void Write(Utf8JsonWriter writer, string source, DateOnly asOf)
     {
@@ -29,20 +30,26 @@ sealed class PriceDiffRow(string provider, string model)
         if (Unchecked.Length != 0) writer.WriteString("note", $"Not in the catalogue, compare by hand: {Unchecked}");
         if (MaxInputTokens is { } input) writer.WriteNumber("max_input_tokens", input);
         if (MaxOutputTokens is { } output) writer.WriteNumber("max_output_tokens", output);
-        if (Prices.Count != 0) WritePrices(writer, Prices);
+        if (Prices.Count != 0) WritePrices(writer, "prices", Prices);
+        if (Tiers.Count != 0)
+        {
+            writer.WriteStartObject("tiers");
+            foreach (var (tier, prices) in Tiers) WritePrices(writer, PriceFileReader.NameOf(tier), prices);
+            writer.WriteEndObject();
+        }
         if (LongPrices.Count != 0)
         {
             writer.WriteStartObject("long_context");
             writer.WriteNumber("above_prompt_tokens", LongContextThreshold!.Value);
-            WritePrices(writer, LongPrices);
+            WritePrices(writer, "prices", LongPrices);
             writer.WriteEndObject();
         }
         writer.WriteEndObject();
     }
 
-    static void WritePrices(Utf8JsonWriter writer, SortedDictionary<BilledUnit, long> prices)
+    static void WritePrices(Utf8JsonWriter writer, string block, SortedDictionary<BilledUnit, long> prices)
     {
-        writer.WriteStartObject("prices");
+        writer.WriteStartObject(block);
         writer.WriteStartObject("per_million_tokens");
         foreach (var (unit, pico) in prices)
         {

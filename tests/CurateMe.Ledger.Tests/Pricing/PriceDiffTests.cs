@@ -132,6 +132,46 @@ public sealed class PriceDiffTests
     }
 
     [Fact]
+    public void Compare_LongPricesWithTheirThreshold_ComparedAtIt()
+    {
+        const string rest = """, "long_context": { "above_prompt_tokens": 272000, "prices": { "per_million_tokens": { "input": 2, "cached_input": 0.2, "output": 4 } } }""";
+        var diff = Compare(Known(rest), Catalogue("""
+            "m1": { "cost": { "input": 1, "output": 2, "tiers": [ { "tier": { "type": "context", "size": 272000 }, "input": 2, "output": 5, "cache_read": 0.2 } ], "context_over_200k": { "input": 9 } } }
+            """));
+        Assert.Equal(new PriceChange("openai", "m1", PriceChangeKind.Dearer, "long_context.prices.per_million_tokens.output", "4", "5"), Assert.Single(diff.Changes));
+    }
+
+    [Theory]
+    [InlineData("""[ { "tier": { "type": "moon", "size": 1 }, "input": 2 } ]""")]
+    [InlineData("""[ { "input": 2 } ]""")]
+    [InlineData("""[ { "tier": { "type": "context", "size": 1000 }, "input": 2 }, { "tier": { "type": "context", "size": 2000 }, "input": 3 } ]""")]
+    public void Compare_TiersOfAnotherShape_ModelNotedAndLeftOut(string tiers)
+    {
+        var diff = Compare(Known(), Catalogue($$""" "m1": { "cost": { "input": 5, "output": 6, "tiers": {{tiers}} } } """));
+        Assert.Empty(diff.Changes);
+        Assert.Contains("cost.tiers is not one tier of context", Assert.Single(diff.Notes), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Compare_ModesOfAModel_AreTiers()
+    {
+        const string json = """
+            "m1": { "cost": { "input": 1, "output": 2 }, "experimental": { "modes": {
+              "fast": { "cost": { "input": 2, "output": 5 }, "provider": { "body": { "service_tier": "priority" } } },
+              "quick": { "cost": { "input": 6 }, "provider": { "body": { "speed": "fast" } } },
+              "other": { "cost": { "input": 7 }, "provider": { "body": { "mood": "good" } } } } } }
+            """;
+        const string tiers = """, "tiers": { "priority": { "per_million_tokens": { "input": 2, "output": 4 } } }""";
+        var diff = Compare(Known(tiers), Catalogue(json));
+        Assert.Equal(
+            [
+                new PriceChange("openai", "m1", PriceChangeKind.Dearer, "tiers.priority.per_million_tokens.output", "4", "5"),
+                new PriceChange("openai", "m1", PriceChangeKind.Dearer, "tiers.fast.per_million_tokens.input", null, "6"),
+            ], diff.Changes);
+        Assert.Contains("\"fast\"", Written(diff), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Compare_NewLongContextPrices_NoTextUnitIsLeftAtTheShortPrice()
     {
         var list = Known();

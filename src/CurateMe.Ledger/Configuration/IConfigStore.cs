@@ -3,10 +3,16 @@ namespace CurateMe.Ledger.Configuration;
 /// <summary>
 /// The operators' side: orgs, teams, keys, policies and the like as JSON documents in named collections, and the audit trail.
 /// Two implementations: SQLite (one process) and MongoDB (shared); one contract-test suite runs on both.
-/// A change and its audit entry are stored together or not at all.
+/// A change and its audit entry are stored together or not at all. Every call may throw <see cref="ConfigStoreUnavailableException"/>.
 /// </summary>
 public interface IConfigStore : IAsyncDisposable
 {
+    /// <summary>Most documents or entries in one answer.</summary>
+    const int MaxLimit = 1000;
+
+    /// <summary>Most documents in one change.</summary>
+    const int MaxWrites = 100;
+
     /// <summary>One document, or null.</summary>
     Task<ConfigDocument?> GetAsync(string collection, string id, CancellationToken ct);
 
@@ -18,11 +24,14 @@ public interface IConfigStore : IAsyncDisposable
 
     /// <summary>
     /// Stores the change if every document is still at the version it was read at (<see cref="ConfigWrite.ExpectedVersion"/>, 0 = must be new),
-    /// else throws <see cref="ConfigConflictException"/> and stores nothing. Appends <paramref name="audit"/> to the chain.
+    /// else throws <see cref="ConfigConflictException"/> and stores nothing. Appends <paramref name="audit"/> to the chain; there may be only
+    /// an audit entry. Each document gets a revision of its own, in the order of <paramref name="writes"/>.
     /// </summary>
+    /// <returns>The newest revision.</returns>
+    /// <exception cref="ArgumentException">More than <see cref="MaxWrites"/> documents, or one twice.</exception>
     Task<long> WriteAsync(IReadOnlyList<ConfigWrite> writes, AuditDraft? audit, CancellationToken ct);
 
-    /// <summary>Entries newest first; <paramref name="beforeSequence"/> pages.</summary>
+    /// <summary>Entries newest first; <see cref="AuditQuery.BeforeSequence"/> pages.</summary>
     Task<IReadOnlyList<AuditEntry>> AuditAsync(AuditQuery query, CancellationToken ct);
 
     /// <summary>Number of the newest change of any document; a replica that polls sees what it missed.</summary>
@@ -33,12 +42,19 @@ public interface IConfigStore : IAsyncDisposable
 }
 
 /// <param name="Lookup">A second unique name within the collection, e.g. a key's hash; null when there is none.</param>
-/// <param name="Version">1 for a new document, one more at each change.</param>
+/// <param name="Version">1 for a new document, one more at each change; a document made again after it was deleted goes on counting.</param>
 /// <param name="Revision">Store-wide number of the change that made this version.</param>
 public sealed record ConfigDocument(string Collection, string Id, string? OrgId, string? Lookup, string Json, long Version, long Revision, bool Deleted);
 
 /// <param name="Json">Null deletes.</param>
 public sealed record ConfigWrite(string Collection, string Id, string? OrgId, string? Lookup, string? Json, long ExpectedVersion);
+
+/// <summary>The store did not answer or refused.</summary>
+/// <param name="outcomeUnknown">True when a change may have been stored; reading its documents tells.</param>
+public sealed class ConfigStoreUnavailableException(string message, bool outcomeUnknown, Exception? inner = null) : Exception(message, inner)
+{
+    public bool OutcomeUnknown { get; } = outcomeUnknown;
+}
 
 /// <summary>Somebody changed the document in between; read again and retry.</summary>
 public sealed class ConfigConflictException(string message) : Exception(message);

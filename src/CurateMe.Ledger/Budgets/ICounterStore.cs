@@ -33,7 +33,9 @@ public interface ICounterStore : IAsyncDisposable
     ValueTask<IReadOnlyList<CellTotals>> SnapshotAsync(string orgId, DateOnly day, CancellationToken ct);
 
     /// <summary>
-    /// Says that these ended holds are in the ledger now, so that they no longer explain a difference between the two.
+    /// Says that the ledger has these records, as they are given, so that they no longer explain a difference between the two.
+    /// The ledger is right: a hold still live here ends with its record's cost (its end got lost or is late), and one that ended here
+    /// with another cost (it expired while its owner was settling) is corrected by the difference. Saying it twice changes nothing.
     /// </summary>
     ValueTask ConfirmAsync(IReadOnlyList<UsageRecord> recorded, CancellationToken ct);
 
@@ -46,7 +48,10 @@ public interface ICounterStore : IAsyncDisposable
     /// <summary>Holds taken since the mark. Throws <see cref="InvalidOperationException"/> when the mark was replaced or overran <see cref="CounterMark.MaxCaptured"/>.</summary>
     ValueTask<IReadOnlyList<RequestId>> CapturedAsync(CounterMark mark, CancellationToken ct);
 
-    /// <summary>Adds the differences to spent, at once, and ends the mark. Differences, not totals: what happened since the mark stays (I6).</summary>
+    /// <summary>
+    /// Adds the differences to spent, at once, and ends the mark. Differences, not totals: what happened since the mark stays (I6).
+    /// Later marks are not earlier than this one's <see cref="CounterMark.At"/>, which the caller may have moved forward.
+    /// </summary>
     ValueTask AdjustAsync(CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct);
 
     /// <summary>Number of live holds, over all orgs where the store can tell, else of this process.</summary>
@@ -65,7 +70,24 @@ public sealed class CounterStoreUnavailableException(string message, bool outcom
 /// <param name="Desired">Upper bound of what the call may cost.</param>
 /// <param name="Minimum">Least that is of use when the budget cannot afford it all; equal to <paramref name="Desired"/> when the caller set the cap.</param>
 /// <param name="TimeToLive">Longest the call can last, drain included; the hold expires after it.</param>
-public readonly record struct HoldRequest(UsageRecord Record, BudgetPath Path, NanoUsd Desired, NanoUsd Minimum, TimeSpan TimeToLive);
+public readonly record struct HoldRequest(UsageRecord Record, BudgetPath Path, NanoUsd Desired, NanoUsd Minimum, TimeSpan TimeToLive)
+{
+    /// <summary>Longest <see cref="TimeToLive"/>.</summary>
+    public static readonly TimeSpan MaxTimeToLive = TimeSpan.FromDays(1);
+
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// An amount is negative, the minimum is above what is desired, or it is zero though the call costs (nothing would be held); or the time to live is not
+    /// between zero and <see cref="MaxTimeToLive"/>.
+    /// </exception>
+    internal void Check()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Desired, NanoUsd.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Minimum, Desired > NanoUsd.Zero ? new NanoUsd(1) : NanoUsd.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Minimum, Desired);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(TimeToLive, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(TimeToLive, MaxTimeToLive);
+    }
+}
 
 public enum HoldVerdict : byte
 {
@@ -110,7 +132,28 @@ public readonly record struct EndOutcome(bool Applied, NanoUsd OrgDaySpent, Nano
 public sealed record CellTotals(NodeKind Kind, string NodeId, string Field, PeriodKind Period, NanoUsd Spent, NanoUsd Held);
 
 /// <summary>A counter's name within its org: the node's field, and the first day of the period (default for <see cref="PeriodKind.Life"/>).</summary>
-public readonly record struct CellName(string Field, PeriodKind Period, DateOnly Start);
+public readonly record struct CellName(string Field, PeriodKind Period, DateOnly Start)
+{
+    /// <summary>Every counter that a record is charged at.</summary>
+    public static IReadOnlyList<CellName> Of(UsageRecord record)
+    {
+        var month = new DateOnly(record.Day.Year, record.Day.Month, 1);
+        List<CellName> names = [];
+        foreach (var field in (string?[])["org", record.TeamId is null ? null : $"team:{record.TeamId}", $"key:{record.KeyId}"])
+        {
+            if (field is not null)
+            {
+                names.Add(new CellName(field, PeriodKind.Day, record.Day));
+                names.Add(new CellName(field, PeriodKind.Month, month));
+            }
+        }
+        if (record.SessionId is not null)
+        {
+            names.Add(new CellName($"session:{record.SessionId}", PeriodKind.Life, default));
+        }
+        return names;
+    }
+}
 
 public readonly record struct CellDelta(CellName Cell, NanoUsd Delta);
 

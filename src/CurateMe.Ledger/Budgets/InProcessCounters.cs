@@ -27,11 +27,11 @@ public sealed class InProcessCounters(TimeProvider time) : ICounterStore
     /// <inheritdoc />
     public ValueTask<IReadOnlyList<UsageRecord>> ExpireAsync(int max, CancellationToken ct)
     {
-        var now = time.GetUtcNow();
+        var (now, timestamp) = (time.GetUtcNow(), time.GetTimestamp());
         List<UsageRecord>? expired = null;
         foreach (var org in orgs.Values)
         {
-            org.Expire(now, max - (expired?.Count ?? 0), ref expired);
+            org.Expire(now, timestamp, max - (expired?.Count ?? 0), ref expired);
             if (expired?.Count >= max)
             {
                 break;
@@ -48,7 +48,7 @@ public sealed class InProcessCounters(TimeProvider time) : ICounterStore
     {
         foreach (var record in recorded)
         {
-            Org(record.OrgId).Confirm(record.Id);
+            Org(record.OrgId).Confirm(record);
         }
         return default;
     }

@@ -32,18 +32,19 @@ sealed class OrgCounters
 
     public HoldOutcome Hold(in HoldRequest request, DateTimeOffset now, long timestamp, long frequency)
     {
+        request.Check();
         var record = request.Record;
+        var rates = new RateLimits(timestamp, frequency);
         lock (gate)
         {
             if (live.TryGetValue(record.Id, out var before))
             {
-                return Admitted(before.Amount, before.OrgDay, default);
+                return Admitted(before.Amount, before.OrgDay, rates.Tightest(request.Path, in before.Activities));
             }
-            var hold = new LiveHold { Record = record, Expires = now + request.TimeToLive };
+            var hold = new LiveHold { Record = record, Expires = timestamp + (long)(request.TimeToLive.TotalSeconds * frequency) };
             FindCells(ref hold, request.Path, record.Day, now);
 
-            var rate = TakeRate(in hold, request.Path, timestamp, frequency, out var limitedAt);
-            if (limitedAt is not null)
+            if (rates.Blocker(request.Path, in hold.Activities, out var rate) is { } limitedAt)
             {
                 return Denied(HoldVerdict.RateLimited, limitedAt, hold.OrgDay, rate);
             }
@@ -60,9 +61,12 @@ sealed class OrgCounters
                 return denial with { Rate = rate };
             }
             Place(in hold);
-            captured?.Add(record.Id);
+            if (captured?.Count <= CounterMark.MaxCaptured)
+            {
+                captured.Add(record.Id);
+            }
             latest = record.Timestamp > latest ? record.Timestamp : latest;
-            return Admitted(hold.Amount, hold.OrgDay, rate);
+            return Admitted(hold.Amount, hold.OrgDay, rates.Take(request.Path, in hold.Activities));
         }
     }
 
@@ -70,7 +74,7 @@ sealed class OrgCounters
     {
         lock (gate)
         {
-            if (!live.Remove(record.Id, out var hold))
+            if (!live.TryGetValue(record.Id, out var hold))
             {
                 var day = cells.GetValueOrDefault(new CellName("org", PeriodKind.Day, record.Day));
                 return new EndOutcome(Applied: false, day?.Spent ?? NanoUsd.Zero, day?.Held ?? NanoUsd.Zero);
@@ -84,25 +88,28 @@ sealed class OrgCounters
         }
     }
 
-    public void Expire(DateTimeOffset now, int max, ref List<UsageRecord>? expired)
+    public void Expire(DateTimeOffset now, long timestamp, int max, ref List<UsageRecord>? expired)
     {
         lock (gate)
         {
             List<RequestId>? over = null;
             foreach (var (id, hold) in live)
             {
-                if (hold.Expires <= now && (over?.Count ?? 0) < max)
+                if (hold.Expires <= timestamp && (over?.Count ?? 0) < max)
                 {
                     (over ??= []).Add(id);
                 }
             }
             foreach (var id in over ?? [])
             {
-                live.Remove(id, out var hold);
-                Presumed.Complete(hold.Record, RecordStatus.Expired, now);
-                Release(in hold, hold.Record.Cost);
-                unrecorded[id] = hold.Record;
-                (expired ??= []).Add(hold.Record);
+                // A record of its own: the hold's owner may still be alive and write to his.
+                var hold = live[id];
+                var record = hold.Record.AsHeld();
+                record.Hold = hold.Amount;
+                Presumed.Complete(record, RecordStatus.Expired, now);
+                Release(in hold, record.Cost);
+                unrecorded[id] = record;
+                (expired ??= []).Add(record);
             }
         }
     }
@@ -124,11 +131,21 @@ sealed class OrgCounters
         }
     }
 
-    public void Confirm(RequestId id)
+    public void Confirm(UsageRecord record)
     {
         lock (gate)
         {
-            unrecorded.Remove(id);
+            if (live.TryGetValue(record.Id, out var hold))
+            {
+                Release(in hold, record.Cost);
+            }
+            else if (unrecorded.Remove(record.Id, out var charged) && charged.Cost != record.Cost)
+            {
+                foreach (var name in CellName.Of(charged))
+                {
+                    cells.GetValueOrDefault(name)?.Spent += record.Cost - charged.Cost;
+                }
+            }
         }
     }
 
@@ -158,6 +175,7 @@ sealed class OrgCounters
         {
             Current(mark);
             captured = null;
+            latest = mark.At > latest ? mark.At : latest;
             foreach (var (name, delta) in deltas)
             {
                 var cell = CellOf(name, KindOf(name.Field), IdOf(name.Field, mark.OrgId), mark.At);
@@ -177,9 +195,9 @@ sealed class OrgCounters
                 {
                     PeriodKind.Day => name.Start.AddDays(2) < today,
                     PeriodKind.Month => name.Start.AddMonths(2) < today,
-                    _ => cell.LastUsed + SessionMemory < now,
+                    _ => cell.Spent == NanoUsd.Zero || cell.LastUsed + SessionMemory < now,
                 };
-                if (over && cell.Held == NanoUsd.Zero)
+                if (over && cell.Held == NanoUsd.Zero && !(activities.GetValueOrDefault(name.Field)?.Live > 0))
                 {
                     cells.Remove(name);
                 }
@@ -243,47 +261,6 @@ sealed class OrgCounters
         return cell;
     }
 
-    // A token bucket per node, written as one instant (GCRA): a full minute's allowance may come at once, then it refills evenly.
-    static RateFigures TakeRate(in LiveHold hold, BudgetPath path, long timestamp, long frequency, out BudgetNode? limitedAt)
-    {
-        var minute = 60 * frequency;
-        var tightest = default(RateFigures);
-        limitedAt = null;
-        for (var i = 0; i < path.Nodes.Length; i++)
-        {
-            if (path.Nodes[i].RequestsPerMinute is not { } limit)
-            {
-                continue;
-            }
-            var step = limit == 0 ? minute : minute / limit;
-            var backlog = Math.Max(0, hold.Activities[i]!.FreeAt - timestamp);
-            var wait = limit == 0 ? minute : backlog + step - minute;
-            var figures = new RateFigures(
-                limit,
-                limit == 0 ? 0 : (int)Math.Max(0, ((minute - backlog) / step) - 1),
-                (int)((backlog + (wait > 0 ? 0 : step)) * 1000 / frequency),
-                wait > 0 ? (int)((wait * 1000 / frequency) + 1) : 0);
-            if (wait > 0)
-            {
-                limitedAt = path.Nodes[i];
-                return figures;
-            }
-            if (tightest.Limit == 0 || figures.Remaining < tightest.Remaining)
-            {
-                tightest = figures;
-            }
-        }
-        for (var i = 0; i < path.Nodes.Length; i++)
-        {
-            if (path.Nodes[i].RequestsPerMinute is { } limit and > 0)
-            {
-                var activity = hold.Activities[i]!;
-                activity.FreeAt = Math.Max(activity.FreeAt, timestamp) + (minute / limit);
-            }
-        }
-        return tightest;
-    }
-
     // I1: what is granted fits at every node and period, so spent + held never passes a limit.
     static bool Afford(ref LiveHold hold, in HoldRequest request, out HoldOutcome denial)
     {
@@ -329,6 +306,11 @@ sealed class OrgCounters
     {
         for (var i = 0; i < hold.CellCount; i++)
         {
+            // Out of range throws here, before anything has moved.
+            _ = hold.Cells[i]!.Spent + hold.Cells[i]!.Held + hold.Amount;
+        }
+        for (var i = 0; i < hold.CellCount; i++)
+        {
             hold.Cells[i]!.Held += hold.Amount;
         }
         for (var i = 0; i < BudgetPath.MaxNodes && hold.Activities[i] is { } activity; i++)
@@ -338,8 +320,13 @@ sealed class OrgCounters
         live.Add(hold.Record.Id, hold);
     }
 
-    static void Release(in LiveHold hold, NanoUsd cost)
+    void Release(in LiveHold hold, NanoUsd cost)
     {
+        for (var i = 0; i < hold.CellCount; i++)
+        {
+            _ = hold.Cells[i]!.Spent + cost;
+        }
+        live.Remove(hold.Record.Id);
         for (var i = 0; i < hold.CellCount; i++)
         {
             hold.Cells[i]!.Held -= hold.Amount;
@@ -388,20 +375,14 @@ sealed class OrgCounters
         public DateTimeOffset LastUsed;
     }
 
-    sealed class NodeActivity
-    {
-        public int Live;
-        public long FreeAt;
-    }
-
     struct LiveHold
     {
         public UsageRecord Record;
-        public DateTimeOffset Expires;
+        public long Expires;
         public NanoUsd Amount;
         public int CellCount;
         public HeldCells Cells;
-        public HeldActivities Activities;
+        public NodeActivities Activities;
 
         public readonly Cell OrgDay => Cells[0]!;
     }
@@ -410,11 +391,5 @@ sealed class OrgCounters
     struct HeldCells
     {
         Cell? first;
-    }
-
-    [InlineArray(BudgetPath.MaxNodes)]
-    struct HeldActivities
-    {
-        NodeActivity? first;
     }
 }

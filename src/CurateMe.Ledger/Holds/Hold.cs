@@ -46,11 +46,13 @@ public sealed class Hold : IAsyncDisposable
     /// <summary>What the counters said when it ended; default before.</summary>
     public EndOutcome End { get; private set; }
 
-    /// <summary>From here on the provider may bill.</summary>
+    /// <summary>From here on the provider may bill. Said again before each retry.</summary>
+    /// <exception cref="InvalidOperationException">It was billed, or has ended.</exception>
     public void Forwarding() => Advance(Stage.Forwarding);
 
     /// <summary>The provider refused, failed or was not reached, and bills nothing.</summary>
     /// <param name="statusCode">Its HTTP status; 0 when it gave none.</param>
+    /// <exception cref="InvalidOperationException">It was billed, or has ended.</exception>
     public void NotBilled(int statusCode)
     {
         Advance(Stage.NotBilled);
@@ -58,15 +60,20 @@ public sealed class Hold : IAsyncDisposable
         Record.StatusCode = statusCode;
     }
 
-    /// <summary>The provider bills this.</summary>
+    /// <summary>The provider bills this. Said again, the last word counts.</summary>
     /// <param name="price">What the counts are priced by; its version is the record's.</param>
+    /// <param name="status">How the call ended; not <see cref="RecordStatus.Held"/>.</param>
+    /// <exception cref="OverflowException">The cost is beyond any amount; the hold then ends as if nothing had been said.</exception>
+    /// <exception cref="InvalidOperationException">It has ended.</exception>
     public void Billed(in UsageCounts usage, ModelPrice price, UsageSource source, RecordStatus status, string? imageVariant = null)
     {
+        ArgumentOutOfRangeException.ThrowIfEqual(status, RecordStatus.Held);
+        var cost = price.Cost(in usage, Record.Tier, imageVariant).CeilToNano();
         Advance(Stage.Billed);
         Record.Usage = usage;
         Record.Source = source;
         Record.Status = status;
-        Record.Cost = price.Cost(in usage, Record.Tier, imageVariant).CeilToNano();
+        Record.Cost = cost;
     }
 
     /// <summary>Ends the hold by what is known now; the second call does nothing. Waits until the journal has the end.</summary>
@@ -90,6 +97,10 @@ public sealed class Hold : IAsyncDisposable
         if (stage == Stage.Ended)
         {
             throw new InvalidOperationException("The hold has ended.");
+        }
+        if (stage == Stage.Billed && next != Stage.Billed)
+        {
+            throw new InvalidOperationException("The provider has billed; what was charged is not taken back.");
         }
         stage = next;
     }

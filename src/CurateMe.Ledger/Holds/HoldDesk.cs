@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Money;
@@ -11,20 +12,41 @@ namespace CurateMe.Ledger.Holds;
 /// </summary>
 public sealed class HoldDesk(ICounterStore counters, JournalFile journal, TimeProvider time)
 {
+    /// <summary>Most ends kept for counters that are away. Beyond it the ledger tells them later, and what was voided expires.</summary>
+    public const int MaxUntold = 100_000;
+
+    /// <summary>Most holds that one sweep ends.</summary>
+    public const int MaxExpired = 1000;
+
+    readonly ConcurrentQueue<UsageRecord> untold = new();
+
+    /// <summary>Ends that the journal has and the counters did not take yet.</summary>
+    public int Untold => untold.Count;
+
     internal DateTimeOffset Now => time.GetUtcNow();
 
-    /// <summary>Takes a hold, or says who refused it; a refusal leaves nothing held.</summary>
+    /// <summary>Takes a hold, or says who refused it; a refusal leaves nothing held. After an exception a retry takes a record with a new id.</summary>
     /// <returns>A null hold when denied.</returns>
     /// <exception cref="JournalUnavailableException">The end of the call could not be recorded: do not forward.</exception>
     /// <exception cref="CounterStoreUnavailableException">The counters did not answer and policy does not allow to go on without them.</exception>
     public async ValueTask<(Hold? Hold, HoldOutcome Outcome)> TakeAsync(HoldRequest request, CancellationToken ct)
     {
-        var outcome = await counters.HoldAsync(request, ct).ConfigureAwait(false);
+        var record = request.Record;
+        HoldOutcome outcome;
+        try
+        {
+            outcome = await counters.HoldAsync(request, ct).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or CounterStoreUnavailableException { OutcomeUnknown: true })
+        {
+            // It may be held all the same; nobody would end it, and what expires is charged.
+            await TellAsync(record).ConfigureAwait(false);
+            throw;
+        }
         if (outcome.Verdict != HoldVerdict.Admitted)
         {
             return (null, outcome);
         }
-        var record = request.Record;
         record.Hold = outcome.Granted;
         try
         {
@@ -32,29 +54,64 @@ public sealed class HoldDesk(ICounterStore counters, JournalFile journal, TimePr
         }
         catch
         {
-            record.Cost = NanoUsd.Zero;
-            await counters.EndAsync(record, CancellationToken.None).ConfigureAwait(false);
-            await journal.AppendEndAsync(record).ConfigureAwait(false);
+            await EndAsync(record).ConfigureAwait(false);
             throw;
         }
         return (new Hold(this, record, outcome), outcome);
     }
 
-    /// <summary>Ends holds whose time is over (I3), up to a thousand in one call.</summary>
-    /// <returns>Their presumed records.</returns>
+    /// <summary>Tells the counters what they missed while away, then ends holds whose time is over (I3). Call it about once a second.</summary>
+    /// <returns>The presumed records of those that expired, at most <see cref="MaxExpired"/>.</returns>
     public async ValueTask<IReadOnlyList<UsageRecord>> ExpireAsync(CancellationToken ct)
     {
-        var expired = await counters.ExpireAsync(max: 1000, ct).ConfigureAwait(false);
+        for (var rest = untold.Count; rest > 0 && untold.TryDequeue(out var record); rest--)
+        {
+            await TellAsync(record).ConfigureAwait(false);
+        }
+        var expired = await counters.ExpireAsync(MaxExpired, ct).ConfigureAwait(false);
         foreach (var record in expired)
         {
-            await journal.AppendEndAsync(record).ConfigureAwait(false);
+            await journal.AppendExpiredAsync(record).ConfigureAwait(false);
         }
         return expired;
+    }
+
+    /// <summary>
+    /// Ends the holds that the last life of this journal left open: their calls may be billed, so they are charged in full and marked presumed (I5).
+    /// Call it once at the start, before the counters are rebuilt.
+    /// </summary>
+    /// <returns>Their records.</returns>
+    public async ValueTask<IReadOnlyList<UsageRecord>> RecoverAsync()
+    {
+        var left = journal.Recovered.OpenHolds;
+        foreach (var record in left)
+        {
+            Presumed.Complete(record, RecordStatus.Expired, Now);
+            await EndAsync(record).ConfigureAwait(false);
+        }
+        return left;
     }
 
     internal async ValueTask<EndOutcome> EndAsync(UsageRecord record)
     {
         await journal.AppendEndAsync(record).ConfigureAwait(false);
-        return await counters.EndAsync(record, CancellationToken.None).ConfigureAwait(false);
+        return await TellAsync(record).ConfigureAwait(false);
+    }
+
+    async ValueTask<EndOutcome> TellAsync(UsageRecord record)
+    {
+        try
+        {
+            return await counters.EndAsync(record, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (CounterStoreUnavailableException)
+        {
+            // The journal has the end, so nothing is lost: the next sweep says it again.
+            if (untold.Count < MaxUntold)
+            {
+                untold.Enqueue(record);
+            }
+            return default;
+        }
     }
 }

@@ -14,15 +14,8 @@ static class CheckpointFile
         BinaryPrimitives.WriteInt64LittleEndian(content, position.Segment);
         BinaryPrimitives.WriteInt64LittleEndian(content[8..], position.Offset);
         BinaryPrimitives.WriteUInt32LittleEndian(content[16..], Check(position));
-        try
-        {
-            using var handle = File.OpenHandle(PathIn(directory), FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
-            RandomAccess.Write(handle, content, 0);
-        }
-        catch (IOException)
-        {
-            // A disk that refuses this shows as the journal's fault at the next append; the older checkpoint stays true.
-        }
+        using var handle = File.OpenHandle(PathIn(directory), FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
+        RandomAccess.Write(handle, content, 0);
     }
 
     public static JournalPosition Read(string directory)

@@ -71,7 +71,7 @@ sealed class DiskFlusher : IAsyncDisposable
             }
             batch.SetResult();
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             batch.SetException(new JournalUnavailableException($"The journal cannot be flushed to the disk: {e.Message}", e));
         }

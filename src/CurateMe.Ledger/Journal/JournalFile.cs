@@ -7,7 +7,7 @@ namespace CurateMe.Ledger.Journal;
 /// Segments are set aside whole, and an open hold's end has its place reserved, so a full disk refuses new holds and never an end.
 /// Thread-safe. An append is one write to the operating system under a lock; see <see cref="JournalDurability"/> for what it survives.
 /// </summary>
-public sealed class JournalFile : IAsyncDisposable
+public sealed partial class JournalFile : IAsyncDisposable
 {
     [ThreadStatic]
     static byte[]? scratch;
@@ -16,12 +16,14 @@ public sealed class JournalFile : IAsyncDisposable
     readonly Lock gate = new();
     readonly List<JournalSegment> segments = [];
     readonly Dictionary<RequestId, OpenHold> open = [];
-    readonly Queue<UsageRecord> unwritten = new();
+    readonly Queue<UnwrittenEnd> unwritten = new();
     readonly DiskFlusher? flusher;
     readonly FileStream ownership;
     JournalSegment? current;
+    JournalPosition checkpoint;
     long reserved;
     long settled;
+    long recorded;
     volatile string? fault;
     volatile Action? onSettled;
 
@@ -31,10 +33,13 @@ public sealed class JournalFile : IAsyncDisposable
         this.ownership = ownership;
         Recovered = recovered;
         segments.AddRange(recovered.Segments);
+        checkpoint = recovered.Checkpoint;
         settled = recovered.Unrecorded;
-        foreach (var (id, (record, segment)) in recovered.Open)
+        foreach (var (id, (record, segment, bytes)) in recovered.Open)
         {
-            open.Add(id, new OpenHold(record, segment, Reserve(0)));
+            var hold = new OpenHold(record, segment, Reserve(bytes));
+            open.Add(id, hold);
+            reserved += hold.Reserve;
             segment.OpenHolds++;
         }
         if (options.Durability == JournalDurability.Disk)
@@ -47,7 +52,28 @@ public sealed class JournalFile : IAsyncDisposable
     public JournalRecovery Recovered { get; }
 
     /// <summary>Records appended for the ledger since the last checkpoint, those found at opening included.</summary>
-    public long Settled => Interlocked.Read(ref settled);
+    public long Settled => SettledEver - RecordedEver;
+
+    /// <summary>Records appended for the ledger since this journal was opened, and those found then.</summary>
+    public long SettledEver => Interlocked.Read(ref settled);
+
+    /// <summary>Of <see cref="SettledEver"/>, how many the ledger has by the last checkpoint; they are the oldest ones.</summary>
+    public long RecordedEver => Interlocked.Read(ref recorded);
+
+    /// <summary>Where a recorder goes on.</summary>
+    internal JournalPosition LastCheckpoint
+    {
+        get
+        {
+            lock (gate)
+            {
+                return checkpoint;
+            }
+        }
+    }
+
+    /// <summary>Called before each write of a frame or a new segment: a test's way to let the disk fail.</summary>
+    internal Action? BeforeWrite { get; set; }
 
     /// <summary>Null when the last write succeeded, else what went wrong.</summary>
     public string? Fault => fault;
@@ -106,19 +132,32 @@ public sealed class JournalFile : IAsyncDisposable
         {
             throw new JournalUnavailableException($"The journal in {options.Directory} cannot be taken ({e.Message}); is another gateway using the same CM_DATA_DIR?", e);
         }
-        var journal = new JournalFile(options, ownership, JournalRecovery.Read(options.Directory));
-        lock (journal.gate)
+        try
         {
-            journal.Rotate(0);
+            var journal = new JournalFile(options, ownership, JournalRecovery.Read(options.Directory));
+            lock (journal.gate)
+            {
+                journal.Rotate();
+            }
+            return journal;
         }
-        return journal;
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            ownership.Dispose();
+            throw new JournalUnavailableException($"The journal in {options.Directory} cannot be read or written: {e.Message}", e);
+        }
+        catch
+        {
+            ownership.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Called after a record for the ledger was appended. It must not block.</summary>
     public void OnSettled(Action action) => onSettled = action;
 
-    /// <summary>Appends a hold and reserves the place of its end.</summary>
-    /// <exception cref="JournalUnavailableException">It could not be written; nothing is open.</exception>
+    /// <summary>Appends a hold and reserves the place of its end. A hold that is open already is not appended again.</summary>
+    /// <exception cref="JournalUnavailableException">It could not be written, or an earlier end still cannot: do not forward.</exception>
     public ValueTask AppendHoldAsync(UsageRecord record)
     {
         var frame = scratch ??= new byte[JournalFrame.MaxBytes];
@@ -126,54 +165,39 @@ public sealed class JournalFile : IAsyncDisposable
         JournalSegment segment;
         lock (gate)
         {
-            var reserve = Reserve(length);
+            if (open.ContainsKey(record.Id))
+            {
+                return default;
+            }
             try
             {
+                // I5: a journal that owes ends takes on no more holds.
+                WriteUnwritten();
+                var reserve = Reserve(length);
                 segment = Room(length + reserve);
-                segment.Append(frame.AsSpan(0, length));
+                Append(segment, JournalFrame.Write(FrameKind.Hold, record, frame));
+                reserved += reserve;
+                segment.OpenHolds++;
+                open.Add(record.Id, new OpenHold(record, segment, reserve));
+                fault = null;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 fault = e.Message;
                 throw new JournalUnavailableException($"The journal cannot be written: {e.Message}", e);
             }
-            fault = unwritten.Count == 0 ? null : fault;
-            reserved += reserve;
-            segment.OpenHolds++;
-            open.Add(record.Id, new OpenHold(record, segment, reserve));
         }
-        return flusher is null ? default : flusher.WaitAsync(segment);
+        return flusher is null ? default : FlushedAsync(flusher.WaitAsync(segment), end: false);
     }
 
     /// <summary>
     /// Appends the end of a hold: its final record, or a void when its status is still <see cref="RecordStatus.Held"/>.
-    /// An end of a hold that is not open is ignored. Never fails: what the disk refuses is kept and written when it can be.
+    /// A hold that is not open, or that has an end, is left alone (I2). Never fails: what the disk refuses is kept and written when it can be.
     /// </summary>
-    public ValueTask AppendEndAsync(UsageRecord record)
-    {
-        JournalSegment? segment = null;
-        lock (gate)
-        {
-            if (!open.ContainsKey(record.Id))
-            {
-                return default;
-            }
-            try
-            {
-                segment = WriteEnd(record);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                fault = e.Message;
-                unwritten.Enqueue(record);
-            }
-        }
-        if (record.Status != RecordStatus.Held)
-        {
-            onSettled?.Invoke();
-        }
-        return flusher is null || segment is null ? default : flusher.WaitAsync(segment);
-    }
+    public ValueTask AppendEndAsync(UsageRecord record) => AppendEnd(record, ownOnly: true);
+
+    /// <summary>Appends the presumed record of a hold that expired, whichever replica took it: its own journal may be gone (I3). Never fails, as above.</summary>
+    public ValueTask AppendExpiredAsync(UsageRecord record) => AppendEnd(record, ownOnly: false);
 
     /// <summary>Tries again to write what the disk refused; true when nothing is left over. Call it about once a second.</summary>
     public bool RetryUnwritten()
@@ -182,19 +206,16 @@ public sealed class JournalFile : IAsyncDisposable
         {
             try
             {
-                while (unwritten.TryPeek(out var record))
-                {
-                    WriteEnd(record);
-                    unwritten.Dequeue();
-                }
+                WriteUnwritten();
                 if (fault is not null)
                 {
-                    Room(options.SegmentBytes - 1);
+                    // Nothing waits, yet the last write failed: a new segment proves that the disk is well again.
+                    Rotate();
                 }
                 fault = null;
                 return true;
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or JournalUnavailableException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 fault = e.Message;
                 return false;
@@ -212,23 +233,25 @@ public sealed class JournalFile : IAsyncDisposable
     }
 
     /// <summary>
-    /// Everything before this place is in the ledger: remembers it and deletes segments that nothing needs any more.
+    /// Everything before this place is in the ledger: remembers it and deletes segments that nothing needs any more. One caller at a time.
     /// </summary>
-    public void Checkpoint(JournalPosition position, long recorded)
+    /// <param name="count">Records between the last checkpoint and this one.</param>
+    public void Checkpoint(JournalPosition position, long count)
     {
-        Interlocked.Add(ref settled, -recorded);
-        lock (gate)
+        Interlocked.Add(ref recorded, count);
+        try
         {
             CheckpointFile.Write(options.Directory, position);
-            while (segments.Count > 0 && segments[0] is var oldest && oldest != current && oldest.Number < position.Segment)
+            lock (gate)
             {
-                if (oldest.OpenHolds > 0 && (segments.Count <= options.PinnedSegments || !CarryForward(oldest)))
-                {
-                    return;
-                }
-                segments.RemoveAt(0);
-                oldest.Delete();
+                checkpoint = position;
+                DeleteBefore(position.Segment);
             }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The older checkpoint and a segment too many cost time at the next start, never a record.
+            fault = e.Message;
         }
     }
 
@@ -263,8 +286,10 @@ public sealed class JournalFile : IAsyncDisposable
         {
             await flusher.DisposeAsync();
         }
+        RetryUnwritten();
         lock (gate)
         {
+            current?.Close();
             foreach (var segment in segments)
             {
                 segment.Dispose();
@@ -272,65 +297,4 @@ public sealed class JournalFile : IAsyncDisposable
         }
         await ownership.DisposeAsync();
     }
-
-    static long Reserve(int holdBytes) => Math.Min(holdBytes + RecordCodec.MaxGrowth, JournalFrame.MaxBytes);
-
-    JournalSegment WriteEnd(UsageRecord record)
-    {
-        if (!open.TryGetValue(record.Id, out var hold))
-        {
-            return current!;
-        }
-        var frame = scratch ??= new byte[JournalFrame.MaxBytes];
-        var kind = record.Status == RecordStatus.Held ? FrameKind.Void : FrameKind.Settle;
-        var length = JournalFrame.Write(kind, record, frame);
-        var segment = current!.Free >= length ? current : Rotate(length);
-        segment.Append(frame.AsSpan(0, length));
-        open.Remove(record.Id);
-        reserved -= hold.Reserve;
-        hold.Segment.OpenHolds--;
-        if (kind == FrameKind.Settle)
-        {
-            Interlocked.Increment(ref settled);
-        }
-        return segment;
-    }
-
-    // The current segment always has room for the ends of all open holds; what does not fit begins the next.
-    JournalSegment Room(long wanted) => current!.Free - reserved >= wanted ? current : Rotate(wanted);
-
-    JournalSegment Rotate(long wanted)
-    {
-        if (options.SegmentBytes - JournalSegment.HeaderBytes - reserved < wanted && wanted > 0)
-        {
-            throw new JournalUnavailableException($"{open.Count} holds are open, more than a journal segment of {options.SegmentBytes} bytes has room for.");
-        }
-        var number = segments.Count == 0 ? Recovered.LastSegment + 1 : segments[^1].Number + 1;
-        var next = JournalSegment.Create(options.Directory, number, options.SegmentBytes);
-        segments.Add(next);
-        current?.Close();
-        current = next;
-        return next;
-    }
-
-    // A long call must not keep gigabytes of finished ones on disk: its hold is written again where it pins nothing.
-    bool CarryForward(JournalSegment oldest)
-    {
-        var frame = scratch ??= new byte[JournalFrame.MaxBytes];
-        foreach (var (id, hold) in open.Where(h => h.Value.Segment == oldest).ToList())
-        {
-            var length = JournalFrame.Write(FrameKind.Hold, hold.Record.AsHeld(), frame);
-            if (current!.Free - reserved < length)
-            {
-                return false;
-            }
-            current.Append(frame.AsSpan(0, length));
-            oldest.OpenHolds--;
-            current.OpenHolds++;
-            open[id] = hold with { Segment = current };
-        }
-        return true;
-    }
-
-    sealed record OpenHold(UsageRecord Record, JournalSegment Segment, long Reserve);
 }

@@ -77,10 +77,10 @@ sealed class JournalReader(JournalFile journal, JournalPosition start) : IDispos
         var wanted = (int)Math.Min(buffer.Length - to, readable.Written - known);
         if (wanted <= 0)
         {
-            // What is left of a closed segment is no frame: step to the next segment.
-            position = position with { Offset = readable.Written };
-            from = to = 0;
-            return journal.Readable(ref position) is not null;
+            // Written ends with a whole frame, so bytes that want more of them are damage: go on a byte further.
+            from = to > 0 ? 1 : 0;
+            position = position with { Offset = position.Offset + from };
+            return to > 0;
         }
         to += RandomAccess.Read(handle!, buffer.AsSpan(to, wanted), known);
         return true;

@@ -6,7 +6,7 @@ namespace CurateMe.Ledger.Journal;
 public sealed class JournalRecovery
 {
     internal List<JournalSegment> Segments { get; } = [];
-    internal Dictionary<RequestId, (UsageRecord Record, JournalSegment Segment)> Open { get; } = [];
+    internal Dictionary<RequestId, (UsageRecord Record, JournalSegment Segment, int Bytes)> Open { get; } = [];
 
     /// <summary>Where the recorder goes on.</summary>
     public JournalPosition Checkpoint { get; private init; }
@@ -24,12 +24,14 @@ public sealed class JournalRecovery
 
     internal static JournalRecovery Read(string directory)
     {
-        var recovery = new JournalRecovery { Checkpoint = CheckpointFile.Read(directory) };
+        var checkpoint = CheckpointFile.Read(directory);
+        // Not a number before the checkpoint's, even if its segment is gone: what is new must lie after it.
+        var recovery = new JournalRecovery { Checkpoint = checkpoint, LastSegment = checkpoint.Segment };
         foreach (var path in Directory.EnumerateFiles(directory, "*.journal").Order(StringComparer.Ordinal))
         {
             if (long.TryParse(Path.GetFileNameWithoutExtension(path), out var number))
             {
-                recovery.LastSegment = number;
+                recovery.LastSegment = Math.Max(recovery.LastSegment, number);
                 recovery.ReadSegment(path, number);
             }
         }
@@ -39,44 +41,46 @@ public sealed class JournalRecovery
     void ReadSegment(string path, long number)
     {
         var bytes = File.ReadAllBytes(path);
-        if (!JournalSegment.HeaderFits(bytes, number))
-        {
-            // The process died between making the file and writing its first bytes: there is nothing in it.
-            File.Delete(path);
-            return;
-        }
-        List<(FrameKind Kind, int Offset)> frames = [];
-        var end = JournalSegment.HeaderBytes;
-        for (var offset = end; offset < bytes.Length;)
+        List<(FrameKind Kind, int Offset, int Length)> frames = [];
+        var end = JournalSegment.HeaderFits(bytes, number) ? JournalSegment.HeaderBytes : 0;
+        for (var offset = JournalSegment.HeaderBytes; offset < bytes.Length;)
         {
             var length = JournalFrame.Measure(bytes.AsSpan(offset), out _);
             if (length > 0)
             {
                 DamagedBytes += offset - end;
-                frames.Add((JournalFrame.Kind(bytes.AsSpan(offset)), offset));
+                frames.Add((JournalFrame.Kind(bytes.AsSpan(offset)), offset, length));
                 offset += length;
                 end = offset;
                 continue;
             }
             // After a power cut a gap may stand before good frames; look for the next one rather than give up the rest.
-            offset = NextNonZero(bytes, offset + 1);
+            offset = NextStart(bytes, offset + 1);
+        }
+        if (frames.Count == 0)
+        {
+            if (bytes.AsSpan(Math.Min(end, bytes.Length)).ContainsAnyExcept((byte)0))
+            {
+                // A torn first frame or the damage of a whole segment: left for whoever looks into it.
+                DamagedBytes += end == 0 ? bytes.Length : 0;
+                return;
+            }
+            File.Delete(path);
+            return;
         }
         var segment = JournalSegment.Existing(path, number, end);
         Segments.Add(segment);
-        foreach (var (kind, offset) in frames)
+        foreach (var (kind, offset, length) in frames)
         {
-            Apply(kind, bytes.AsSpan(offset), segment, new JournalPosition(number, offset));
+            Apply(kind, bytes.AsSpan(offset, length), segment, new JournalPosition(number, offset));
         }
     }
 
-    static int NextNonZero(byte[] bytes, int offset)
+    // A frame begins with its length, lowest byte first and at most 4096: that byte may be zero, then the next is not.
+    static int NextStart(byte[] bytes, int offset)
     {
-        if (offset >= bytes.Length)
-        {
-            return bytes.Length;
-        }
         var next = bytes.AsSpan(offset).IndexOfAnyExcept((byte)0);
-        return next < 0 ? bytes.Length : offset + next;
+        return next < 0 ? bytes.Length : offset + Math.Max(next - 1, 0);
     }
 
     void Apply(FrameKind kind, ReadOnlySpan<byte> frame, JournalSegment segment, JournalPosition position)
@@ -85,7 +89,7 @@ public sealed class JournalRecovery
         {
             case FrameKind.Hold:
                 var held = JournalFrame.Record(frame);
-                Open[held.Id] = (held, segment);
+                Open[held.Id] = (held, segment, frame.Length);
                 break;
             case FrameKind.Settle:
                 Open.Remove(JournalFrame.Record(frame).Id);

@@ -67,13 +67,30 @@ sealed class JournalSegment : IDisposable
         Volatile.Write(ref written, written + frame.Length);
     }
 
-    public void Flush() => RandomAccess.FlushToDisk(handle!);
+    /// <summary>Waits until the disk has what was appended. A segment that was deleted needs no disk: the ledger has all of it.</summary>
+    public void Flush()
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(handle!);
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+    }
 
     /// <summary>Gives back the bytes that were set aside and not used.</summary>
     public void Close()
     {
-        RandomAccess.SetLength(handle!, written);
-        Capacity = written;
+        try
+        {
+            RandomAccess.SetLength(handle!, written);
+            Capacity = written;
+        }
+        catch (IOException)
+        {
+            // A longer file than needed; readers stop at what is written.
+        }
     }
 
     public void Delete()

@@ -45,22 +45,13 @@ sealed class LedgerSums
         var sums = new LedgerSums();
         foreach (var record in records)
         {
-            var month = new DateOnly(record.Day.Year, record.Day.Month, 1);
-            foreach (var field in Fields(record))
+            foreach (var cell in CellName.Of(record))
             {
-                sums.Add(new CellName(field, PeriodKind.Day, record.Day), record.Cost);
-                sums.Add(new CellName(field, PeriodKind.Month, month), record.Cost);
-            }
-            if (record.SessionId is not null)
-            {
-                sums.Add(new CellName($"session:{record.SessionId}", PeriodKind.Life, default), record.Cost);
+                sums.Add(cell, record.Cost);
             }
         }
         return sums.ByCell;
     }
-
-    static IEnumerable<string> Fields(UsageRecord record) =>
-        record.TeamId is null ? ["org", $"key:{record.KeyId}"] : ["org", $"team:{record.TeamId}", $"key:{record.KeyId}"];
 
     void Add(CellName cell, NanoUsd amount) => ByCell[cell] = ByCell.GetValueOrDefault(cell) + amount;
 }

@@ -31,6 +31,10 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
 {
     const int MostTries = 20;
 
+    /// <summary>Most ended holds looked up in the ledger by one run, and how long ago they ended: younger ones are on their way.</summary>
+    const int MostLate = 1000;
+    static readonly TimeSpan Late = TimeSpan.FromMinutes(1);
+
     readonly SemaphoreSlim one = new(1, 1);
 
     /// <summary>Reconciles a day, its month and the org's sessions.</summary>
@@ -40,14 +44,7 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
         try
         {
             var mark = await counters.MarkAsync(orgId, ct).ConfigureAwait(false);
-            var sums = await SumAsync(mark, day, ct).ConfigureAwait(false);
-            var taken = await resets.InForceAsync(orgId, day, ct).ConfigureAwait(false);
-            var cells = Compare(mark, sums, taken, day);
-            var deltas = apply
-                ? cells.Where(static c => c.Changed).Select(static c => new CellDelta(new CellName(c.Field, c.Period, c.Start), c.After - c.Before)).ToList()
-                : [];
-            await counters.AdjustAsync(mark, deltas, ct).ConfigureAwait(false);
-            return new ReconcileReport(orgId, day, cells);
+            return await MarkedAsync(mark, day, apply, ct).ConfigureAwait(false);
         }
         finally
         {
@@ -66,11 +63,14 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
         try
         {
             var mark = await counters.MarkAsync(orgId, ct).ConfigureAwait(false);
-            var spent = mark.Spent.Where(c => c.Key.Period == PeriodKind.Day && c.Key.Start == day && c.Value != NanoUsd.Zero)
-                .ToDictionary(static c => c.Key.Field, static c => c.Value, StringComparer.Ordinal);
-            await resets.AddAsync(orgId, day, spent, audit(spent), ct).ConfigureAwait(false);
-            await counters.AdjustAsync(mark, [.. spent.Select(c => new CellDelta(new CellName(c.Key, PeriodKind.Day, day), -c.Value))], ct).ConfigureAwait(false);
-            return spent;
+            return await EndingAsync(mark, async () =>
+            {
+                var cells = (await CompareAsync(mark, day, ct).ConfigureAwait(false)).Where(static c => c.Period == PeriodKind.Day).ToList();
+                var stood = Amounts(cells, static c => c.Before);
+                // What is taken off is what the ledger says, not what a counter that drifted says: else a later rebuild would end below zero.
+                await resets.AddAsync(orgId, day, Amounts(cells, static c => c.After), audit(stood), ct).ConfigureAwait(false);
+                return (stood, stood.Select(c => new CellDelta(new CellName(c.Key, PeriodKind.Day, day), -c.Value)).ToList());
+            }).ConfigureAwait(false);
         }
         finally
         {
@@ -78,19 +78,105 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
         }
     }
 
-    /// <summary>Rebuilds every org that the ledger knows of in the day's month. For the start, when nothing is in flight.</summary>
+    /// <summary>
+    /// Rebuilds every org that the ledger knows of in the day's month. For the start, before anyone is admitted and after the ledger has all that
+    /// the journal had.
+    /// </summary>
     public async Task RebuildAllAsync(DateOnly day, CancellationToken ct)
     {
         var orgs = await ledger.SpendAsync(orgId: null, SpendPeriod.OfMonth(day), except: null, before: null, ct).ConfigureAwait(false);
         var sessions = await ledger.SessionSpendAsync(orgId: null, time.GetUtcNow() - SessionLife.Memory, except: null, before: null, ct).ConfigureAwait(false);
         foreach (var org in orgs.Select(static s => s.OrgId).Concat(sessions.Select(static s => s.OrgId)).Distinct(StringComparer.Ordinal))
         {
-            await RunAsync(org, day, apply: true, ct).ConfigureAwait(false);
+            await one.WaitAsync(ct).ConfigureAwait(false);
+            try
+            {
+                var mark = await counters.MarkAsync(org, ct).ConfigureAwait(false);
+                await MarkedAsync(await AfterLedgerAsync(mark, ct).ConfigureAwait(false), day, apply: true, ct).ConfigureAwait(false);
+            }
+            finally
+            {
+                one.Release();
+            }
         }
     }
 
     /// <inheritdoc />
     public void Dispose() => one.Dispose();
+
+    // New counters know nothing of the times in the ledger, and the clock may have been set back since.
+    async Task<CounterMark> AfterLedgerAsync(CounterMark mark, CancellationToken ct)
+    {
+        var newest = await ledger.QueryAsync(new UsageQuery { OrgId = mark.OrgId, Limit = 1, Sort = UsageSort.TimeDesc }, ct).ConfigureAwait(false);
+        return newest.Records is [var last] && last.Timestamp >= mark.At ? mark with { At = last.Timestamp.AddMilliseconds(1) } : mark;
+    }
+
+    async Task<ReconcileReport> MarkedAsync(CounterMark mark, DateOnly day, bool apply, CancellationToken ct)
+    {
+        var report = await EndingAsync(mark, async () =>
+        {
+            var cells = await CompareAsync(mark, day, ct).ConfigureAwait(false);
+            var deltas = cells.Where(c => apply && c.Changed).Select(static c => new CellDelta(new CellName(c.Field, c.Period, c.Start), c.After - c.Before)).ToList();
+            return (new ReconcileReport(mark.OrgId, day, cells), deltas);
+        }).ConfigureAwait(false);
+        await ConfirmLateAsync(mark, ct).ConfigureAwait(false);
+        return report;
+    }
+
+    // A mark costs the counters memory until it is ended, so it ends by any exit.
+    async Task<T> EndingAsync<T>(CounterMark mark, Func<Task<(T Result, List<CellDelta> Deltas)>> work)
+    {
+        (T Result, List<CellDelta> Deltas) done;
+        try
+        {
+            done = await work().ConfigureAwait(false);
+        }
+        catch
+        {
+            await ForgetAsync(mark).ConfigureAwait(false);
+            throw;
+        }
+        await counters.AdjustAsync(mark, done.Deltas, CancellationToken.None).ConfigureAwait(false);
+        return done.Result;
+    }
+
+    async Task ForgetAsync(CounterMark mark)
+    {
+        try
+        {
+            await counters.AdjustAsync(mark, [], CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is InvalidOperationException or CounterStoreUnavailableException)
+        {
+            // Replaced by another, or the next one replaces it; what went wrong first is what the caller hears.
+        }
+    }
+
+    // The recorder could not tell the counters, or died before it did.
+    async Task ConfirmLateAsync(CounterMark mark, CancellationToken ct)
+    {
+        List<UsageRecord> found = [];
+        foreach (var record in mark.Unrecorded.Where(r => r.Timestamp.AddMilliseconds(r.LatencyMs) + Late < time.GetUtcNow()).Take(MostLate))
+        {
+            if (await ledger.FindAsync(mark.OrgId, record.Id, ct).ConfigureAwait(false) is { } stored)
+            {
+                found.Add(stored);
+            }
+        }
+        if (found.Count > 0)
+        {
+            await counters.ConfirmAsync(found, ct).ConfigureAwait(false);
+        }
+    }
+
+    static Dictionary<string, NanoUsd> Amounts(IEnumerable<ReconciledCell> cells, Func<ReconciledCell, NanoUsd> amount) =>
+        cells.Where(c => amount(c) != NanoUsd.Zero).ToDictionary(static c => c.Field, amount, StringComparer.Ordinal);
+
+    async Task<List<ReconciledCell>> CompareAsync(CounterMark mark, DateOnly day, CancellationToken ct)
+    {
+        var sums = await SumAsync(mark, day, ct).ConfigureAwait(false);
+        return Compare(mark, sums, await resets.InForceAsync(mark.OrgId, day, ct).ConfigureAwait(false), day);
+    }
 
     async Task<LedgerSums> SumAsync(CounterMark mark, DateOnly day, CancellationToken ct)
     {

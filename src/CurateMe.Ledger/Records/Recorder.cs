@@ -16,8 +16,9 @@ public sealed class Recorder : IAsyncDisposable
     readonly RecorderOptions options;
     readonly TimeProvider time;
     readonly Channel<Batch> batches;
-    readonly SemaphoreSlim wake = new(0, 1);
+    readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     readonly CancellationTokenSource stop = new();
+    readonly SemaphoreSlim ahead;
     readonly Lock gate = new();
     readonly LinkedList<Batch> inFlight = [];
     Task running = Task.CompletedTask;
@@ -36,7 +37,12 @@ public sealed class Recorder : IAsyncDisposable
         {
             throw new ArgumentOutOfRangeException(nameof(options), options.BatchSize, "COST_RECORDER_BATCH_SIZE is 1 to 10,000.");
         }
+        if (options.MaxAhead is < 1 or > 10_000)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.MaxAhead, "The recorder's batches ahead are 1 to 10,000.");
+        }
         (this.journal, this.ledger, this.counters, this.options, this.time) = (journal, ledger, counters, options, time);
+        ahead = new SemaphoreSlim(options.MaxAhead);
         batches = Channel.CreateBounded<Batch>(new BoundedChannelOptions(options.Workers) { SingleWriter = true });
         journal.OnSettled(Wake);
     }
@@ -53,7 +59,7 @@ public sealed class Recorder : IAsyncDisposable
             }
             var age = oldest is { } at ? (long)Math.Max(0, (time.GetUtcNow() - at).TotalMilliseconds) : 0;
             return new RecorderFigures(
-                journal.Settled, DroppedRecords: 0, options.Workers, options.BatchSize, age, Interlocked.Read(ref recorded), Interlocked.Read(ref retries), lastError);
+                journal.Settled + journal.Unwritten, DroppedRecords: 0, options.Workers, options.BatchSize, age, Interlocked.Read(ref recorded), Interlocked.Read(ref retries), lastError);
         }
     }
 
@@ -64,60 +70,91 @@ public sealed class Recorder : IAsyncDisposable
     /// <summary>Waits until the ledger has everything settled before this call, or the token is cancelled.</summary>
     public async Task DrainAsync(CancellationToken ct)
     {
-        Wake();
-        while (journal.Settled > 0)
+        while (!journal.RetryUnwritten())
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(5), time, ct);
+            await Task.Delay(options.RetryFrom, time, ct).ConfigureAwait(false);
+        }
+        var before = journal.SettledEver;
+        while (journal.RecordedEver < before)
+        {
             Wake();
+            await Task.Delay(TimeSpan.FromMilliseconds(5), time, ct).ConfigureAwait(false);
         }
     }
 
-    /// <inheritdoc />
+    /// <summary>Stops. What the ledger does not have yet stays in the journal for the next start.</summary>
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        await running;
+        await stop.CancelAsync().ConfigureAwait(false);
+        await running.ConfigureAwait(false);
         stop.Dispose();
-        wake.Dispose();
+        ahead.Dispose();
     }
 
     void Wake()
     {
-        if (Interlocked.Exchange(ref sleeping, 0) == 1)
+        if (Volatile.Read(ref sleeping) == 1 && Interlocked.Exchange(ref sleeping, 0) == 1)
         {
-            wake.Release();
+            wake.Writer.TryWrite(true);
         }
     }
 
     async Task DispatchAsync()
     {
-        using var reader = new JournalReader(journal, journal.Recovered.Checkpoint);
+        var reader = new JournalReader(journal, journal.LastCheckpoint);
         try
         {
-            while (!stop.IsCancellationRequested)
+            while (true)
             {
-                if (Read(reader) is { } batch)
+                await ahead.WaitAsync(stop.Token).ConfigureAwait(false);
+                var start = reader.Position;
+                try
                 {
-                    await batches.Writer.WriteAsync(batch, stop.Token);
-                    continue;
+                    var batch = await NextAsync(reader).ConfigureAwait(false);
+                    lock (gate)
+                    {
+                        inFlight.AddLast(batch);
+                    }
+                    await batches.Writer.WriteAsync(batch, stop.Token).ConfigureAwait(false);
                 }
-                // Announce the sleep first, then look once more: a record appended in between either is seen or wakes.
-                Volatile.Write(ref sleeping, 1);
-                if (Read(reader) is { } late)
+                catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    await batches.Writer.WriteAsync(late, stop.Token);
-                    continue;
+                    // The journal could not be read: go back to where the batch began and try again.
+                    lastError = e.Message;
+                    ahead.Release();
+                    reader.Dispose();
+                    reader = new JournalReader(journal, start);
+                    await Task.Delay(options.RetryTo, time, stop.Token).ConfigureAwait(false);
                 }
-                await wake.WaitAsync(stop.Token);
-                await Task.Delay(options.Linger, time, stop.Token);
             }
         }
         catch (OperationCanceledException)
         {
+            // Stopped.
         }
         finally
         {
+            reader.Dispose();
             batches.Writer.Complete();
+        }
+    }
+
+    async Task<Batch> NextAsync(JournalReader reader)
+    {
+        while (true)
+        {
+            if (Read(reader) is { } batch)
+            {
+                return batch;
+            }
+            // Announce the sleep first, then look once more: a record appended in between either is seen or wakes.
+            Interlocked.Exchange(ref sleeping, 1);
+            if (Read(reader) is { } late)
+            {
+                return late;
+            }
+            await wake.Reader.ReadAsync(stop.Token).ConfigureAwait(false);
+            await Task.Delay(options.Linger, time, stop.Token).ConfigureAwait(false);
         }
     }
 
@@ -128,29 +165,20 @@ public sealed class Recorder : IAsyncDisposable
         {
             (records ??= new List<UsageRecord>(options.BatchSize)).Add(record);
         }
-        if (records is null)
-        {
-            return null;
-        }
-        var batch = new Batch(records, reader.Position);
-        lock (gate)
-        {
-            inFlight.AddLast(batch);
-        }
-        return batch;
+        return records is null ? null : new Batch(records, reader.Position);
     }
 
     async Task WorkAsync()
     {
-        await foreach (var batch in batches.Reader.ReadAllAsync(CancellationToken.None))
+        await foreach (var batch in batches.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
         {
             var wait = options.RetryFrom;
-            while (!await TryRecordAsync(batch))
+            while (!await TryRecordAsync(batch).ConfigureAwait(false))
             {
                 Interlocked.Increment(ref retries);
                 try
                 {
-                    await Task.Delay(wait, time, stop.Token);
+                    await Task.Delay(wait, time, stop.Token).ConfigureAwait(false);
                 }
                 catch (OperationCanceledException)
                 {
@@ -166,26 +194,41 @@ public sealed class Recorder : IAsyncDisposable
     {
         try
         {
-            await ledger.RecordAsync(batch.Records, CancellationToken.None);
+            var records = batch.Records;
+            if (await ledger.RecordAsync(records, stop.Token).ConfigureAwait(false) < records.Count)
+            {
+                records = await StoredAsync(records).ConfigureAwait(false);
+            }
+            await ConfirmAsync(records).ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            // Whatever the ledger's reason, the records stay in the journal and are tried again; queue depth and this message tell the operator.
+            // Whatever the reason, the records stay in the journal and are tried again; queue depth and this message tell the operator.
             lastError = e.Message;
             return false;
         }
         lastError = null;
         Interlocked.Add(ref recorded, batch.Records.Count);
-        await ConfirmAsync(batch);
         Complete(batch);
         return true;
     }
 
-    async Task ConfirmAsync(Batch batch)
+    // Some were there before: a replay, or a hold that expired while its owner settled. The counters follow what the ledger has.
+    async Task<List<UsageRecord>> StoredAsync(List<UsageRecord> batch)
+    {
+        List<UsageRecord> stored = new(batch.Count);
+        foreach (var record in batch)
+        {
+            stored.Add(await ledger.FindAsync(record.OrgId, record.Id, stop.Token).ConfigureAwait(false) ?? record);
+        }
+        return stored;
+    }
+
+    async Task ConfirmAsync(IReadOnlyList<UsageRecord> records)
     {
         try
         {
-            await counters.ConfirmAsync(batch.Records, CancellationToken.None);
+            await counters.ConfirmAsync(records, CancellationToken.None).ConfigureAwait(false);
         }
         catch (CounterStoreUnavailableException)
         {
@@ -198,14 +241,15 @@ public sealed class Recorder : IAsyncDisposable
     {
         lock (gate)
         {
-            batch.Done = true;
+            batch.Finish();
             var passed = default(JournalPosition);
             var records = 0L;
             while (inFlight.First is { Value.Done: true } first)
             {
                 passed = first.Value.End;
-                records += first.Value.Records.Count;
+                records += first.Value.Count;
                 inFlight.RemoveFirst();
+                ahead.Release();
             }
             if (records > 0)
             {
@@ -216,9 +260,13 @@ public sealed class Recorder : IAsyncDisposable
 
     sealed class Batch(List<UsageRecord> records, JournalPosition end)
     {
-        public List<UsageRecord> Records { get; } = records;
+        public List<UsageRecord> Records { get; private set; } = records;
+        public int Count { get; } = records.Count;
         public JournalPosition End { get; } = end;
-        public bool Done { get; set; }
-        public DateTimeOffset OldestSettled => Records[0].Timestamp.AddMilliseconds(Records[0].LatencyMs);
+        public DateTimeOffset OldestSettled { get; } = records[0].Timestamp.AddMilliseconds(records[0].LatencyMs);
+        public bool Done { get; private set; }
+
+        /// <summary>Lets go of the records: only the place counts now.</summary>
+        public void Finish() => (Done, Records) = (true, []);
     }
 }

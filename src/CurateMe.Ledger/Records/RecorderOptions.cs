@@ -9,6 +9,9 @@ public sealed class RecorderOptions
     /// <summary><c>COST_RECORDER_BATCH_SIZE</c>: records in one write, 1 to 10,000.</summary>
     public int BatchSize { get; init; } = 20;
 
+    /// <summary>Batches that others may be ahead of one that the ledger refuses; beyond it they wait too, so that memory stays flat.</summary>
+    public int MaxAhead { get; init; } = 256;
+
     /// <summary>How long a new record may wait for others to share its write.</summary>
     public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(20);
 

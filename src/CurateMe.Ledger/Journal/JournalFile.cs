@@ -51,13 +51,13 @@ public sealed partial class JournalFile : IAsyncDisposable
     /// <summary>What the last life of this journal left behind.</summary>
     public JournalRecovery Recovered { get; }
 
-    /// <summary>Records appended for the ledger since the last checkpoint, those found at opening included.</summary>
+    /// <summary>Records appended for the ledger that it was not yet seen to have, those found at opening included.</summary>
     public long Settled => SettledEver - RecordedEver;
 
     /// <summary>Records appended for the ledger since this journal was opened, and those found then.</summary>
     public long SettledEver => Interlocked.Read(ref settled);
 
-    /// <summary>Of <see cref="SettledEver"/>, how many the ledger has by the last checkpoint; they are the oldest ones.</summary>
+    /// <summary>Of <see cref="SettledEver"/>, how many the ledger has; they are the oldest ones.</summary>
     public long RecordedEver => Interlocked.Read(ref recorded);
 
     /// <summary>Where a recorder goes on.</summary>
@@ -232,13 +232,14 @@ public sealed partial class JournalFile : IAsyncDisposable
         }
     }
 
+    /// <summary>The ledger has so many more, the oldest ones.</summary>
+    public void Recorded(long count) => Interlocked.Add(ref recorded, count);
+
     /// <summary>
-    /// Everything before this place is in the ledger: remembers it and deletes segments that nothing needs any more. One caller at a time.
+    /// Everything before this place is in the ledger for good: remembers it and deletes segments that nothing needs any more. One caller at a time.
     /// </summary>
-    /// <param name="count">Records between the last checkpoint and this one.</param>
-    public void Checkpoint(JournalPosition position, long count)
+    public void Checkpoint(JournalPosition position)
     {
-        Interlocked.Add(ref recorded, count);
         try
         {
             CheckpointFile.Write(options.Directory, position);

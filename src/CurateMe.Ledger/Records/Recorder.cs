@@ -23,6 +23,10 @@ public sealed class Recorder : IAsyncDisposable
     readonly LinkedList<Batch> inFlight = [];
     Task running = Task.CompletedTask;
     int sleeping;
+    JournalPosition passed;
+    JournalPosition saved;
+    long savedAt;
+    bool saving;
     long recorded;
     long retries;
     volatile string? lastError;
@@ -87,6 +91,8 @@ public sealed class Recorder : IAsyncDisposable
     {
         await stop.CancelAsync().ConfigureAwait(false);
         await running.ConfigureAwait(false);
+        using var limit = new CancellationTokenSource(options.RetryTo, time);
+        await SaveAsync(atOnce: true, limit.Token).ConfigureAwait(false);
         stop.Dispose();
         ahead.Dispose();
     }
@@ -210,6 +216,7 @@ public sealed class Recorder : IAsyncDisposable
         lastError = null;
         Interlocked.Add(ref recorded, batch.Records.Count);
         Complete(batch);
+        await SaveAsync(atOnce: false, stop.Token).ConfigureAwait(false);
         return true;
     }
 
@@ -236,13 +243,12 @@ public sealed class Recorder : IAsyncDisposable
         }
     }
 
-    // Batches may finish out of order; the checkpoint stands before the first that has not.
+    // Batches may finish out of order; what is passed ends before the first that has not.
     void Complete(Batch batch)
     {
         lock (gate)
         {
             batch.Finish();
-            var passed = default(JournalPosition);
             var records = 0L;
             while (inFlight.First is { Value.Done: true } first)
             {
@@ -251,9 +257,39 @@ public sealed class Recorder : IAsyncDisposable
                 inFlight.RemoveFirst();
                 ahead.Release();
             }
-            if (records > 0)
+            journal.Recorded(records);
+        }
+    }
+
+    // The journal forgets only what the ledger keeps through a loss of power; asking for that costs a flush, so it is asked now and then.
+    async Task SaveAsync(bool atOnce, CancellationToken ct)
+    {
+        JournalPosition to;
+        lock (gate)
+        {
+            to = passed;
+            if (saving || to <= saved || !(atOnce || to.Segment > saved.Segment || time.GetElapsedTime(savedAt) >= options.CheckpointEvery))
             {
-                journal.Checkpoint(passed, records);
+                return;
+            }
+            saving = true;
+        }
+        try
+        {
+            await ledger.SyncAsync(ct).ConfigureAwait(false);
+            journal.Checkpoint(to);
+            saved = to;
+        }
+        catch (Exception e)
+        {
+            // The older checkpoint stays; the next one passes this place too.
+            lastError = e.Message;
+        }
+        finally
+        {
+            lock (gate)
+            {
+                (saving, savedAt) = (false, time.GetTimestamp());
             }
         }
     }

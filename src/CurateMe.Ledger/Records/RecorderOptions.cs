@@ -15,6 +15,9 @@ public sealed class RecorderOptions
     /// <summary>How long a new record may wait for others to share its write.</summary>
     public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>How often the place in the journal is saved; after a crash, what came later is written to the ledger again, which changes nothing there.</summary>
+    public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Shortest and longest wait between tries while the ledger is away.</summary>
     public TimeSpan RetryFrom { get; init; } = TimeSpan.FromMilliseconds(100);
     public TimeSpan RetryTo { get; init; } = TimeSpan.FromSeconds(5);

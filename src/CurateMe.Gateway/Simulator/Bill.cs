@@ -24,6 +24,7 @@ internal sealed class Bill : IDisposable
     bool _full;
 
     /// <param name="file">JSON lines are appended here, each handed to the system before the call is answered; <c>none</c> keeps no bill at all; null keeps it in memory only.</param>
+    /// <exception cref="IOException">The file cannot be opened, or is longer than 2 GiB.</exception>
     /// <param name="max">Lines kept, at most <see cref="MaxEntries"/>.</param>
     public Bill(string? file = null, int max = MaxEntries)
     {
@@ -31,9 +32,8 @@ internal sealed class Bill : IDisposable
         _off = string.Equals(file, "none", StringComparison.Ordinal);
         if (file is null || _off)
             return;
-        if (File.Exists(file))
-            _sequence = _cleared = File.ReadLines(file).Select(BillEntry.Parse).Select(entry => entry.Sequence).DefaultIfEmpty().Max();
-        _file = new FileStream(file, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        _file = new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+        _sequence = _cleared = LastSequence(_file);
     }
 
     /// <summary>No bill is kept.</summary>
@@ -62,6 +62,20 @@ internal sealed class Bill : IDisposable
             };
             _file?.Write(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(entry, BillJson.Default.BillEntry) + "\n"));
         }
+    }
+
+    /// <summary>The last line's number. A line torn by a crash was never answered, so it is cut off; writing goes on at the end.</summary>
+    static long LastSequence(FileStream file)
+    {
+        var bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        var text = bytes.AsSpan(0, bytes.AsSpan().LastIndexOf((byte)'\n') + 1);
+        file.SetLength(text.Length);
+        file.Seek(0, SeekOrigin.End);
+        if (text.IsEmpty)
+            return 0;
+        var start = text[..^1].LastIndexOf((byte)'\n') + 1;
+        return BillEntry.Parse(Encoding.UTF8.GetString(text[start..^1])).Sequence;
     }
 
     /// <summary>All lines kept, in order.</summary>

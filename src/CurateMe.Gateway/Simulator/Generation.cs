@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace CurateMe.Gateway.Simulator;
@@ -7,14 +8,16 @@ namespace CurateMe.Gateway.Simulator;
 /// <param name="Pieces">Text, or the arguments of the call.</param>
 /// <param name="ToolName">The tool that is called, or null.</param>
 /// <param name="Capped">The cap ended it.</param>
-internal sealed record Generation(int Reasoning, IReadOnlyList<Piece> Pieces, string? ToolName, bool Capped)
+internal sealed record Generation(int Reasoning, List<Piece> Pieces, string? ToolName, bool Capped)
 {
-    public int NameTokens => ToolName is null ? 0 : Tokens.Count(ToolName);
+    string? _text;
+
+    public int NameTokens { get; } = ToolName is null ? 0 : Tokens.Count(ToolName);
 
     /// <summary>All tokens made, thought included.</summary>
-    public int Completion => Reasoning + NameTokens + Pieces.Sum(piece => piece.Tokens);
+    public int Completion { get; } = Reasoning + (ToolName is null ? 0 : Tokens.Count(ToolName)) + Sum(Pieces);
 
-    public string Text => string.Concat(Pieces.Select(piece => piece.Text));
+    public string Text => _text ??= Join(Pieces);
 
     /// <summary>One choice, within the cap and the context window.</summary>
     public static Generation For(SimulatedCall call, ModelCard card, int? cap, int prompt, JsonElement schema, string? tool, int reasoning, uint seed)
@@ -30,14 +33,14 @@ internal sealed record Generation(int Reasoning, IReadOnlyList<Piece> Pieces, st
         {
             cap = Math.Min(cap ?? card.MaxOutput, Math.Max(0, card.Context - prompt));
         }
-        var pieces = schema.ValueKind == JsonValueKind.Object ? Tokens.Split(SchemaSample.Write(schema, seed)) : Prose.Pieces(seed, wanted);
+        var pieces = schema.ValueKind == JsonValueKind.Object ? Tokens.Split(SchemaSample.Write(schema, seed)) : Prose.Pieces(seed, cap < wanted ? cap.Value + 1 : wanted);
         return Make(pieces, tool, reasoning, cap);
     }
 
     /// <param name="wanted">The whole of what the model would say.</param>
     /// <param name="reasoning">Tokens of thought wanted.</param>
     /// <param name="cap">Most tokens, thought included; null for none.</param>
-    public static Generation Make(IEnumerable<Piece> wanted, string? toolName, int reasoning, int? cap)
+    public static Generation Make(List<Piece> wanted, string? toolName, int reasoning, int? cap)
     {
         var left = cap ?? int.MaxValue;
         var thought = Math.Min(reasoning, left);
@@ -50,17 +53,28 @@ internal sealed record Generation(int Reasoning, IReadOnlyList<Piece> Pieces, st
                 return new Generation(thought, [], null, Capped: true);
             left -= name;
         }
-        var pieces = new List<Piece>();
-        foreach (var piece in wanted)
+        for (var i = 0; i < wanted.Count; i++)
         {
-            if (piece.Tokens > left)
-            {
-                capped = true;
-                break;
-            }
-            left -= piece.Tokens;
-            pieces.Add(piece);
+            if (wanted[i].Tokens > left)
+                return new Generation(thought, wanted[..i], toolName, Capped: true);
+            left -= wanted[i].Tokens;
         }
-        return new Generation(thought, pieces, toolName, capped);
+        return new Generation(thought, wanted, toolName, capped);
+    }
+
+    static int Sum(List<Piece> pieces)
+    {
+        var sum = 0;
+        foreach (var piece in pieces)
+            sum += piece.Tokens;
+        return sum;
+    }
+
+    static string Join(List<Piece> pieces)
+    {
+        var text = new StringBuilder(pieces.Count * 6);
+        foreach (var piece in pieces)
+            text.Append(piece.Text);
+        return text.ToString();
     }
 }

@@ -15,10 +15,12 @@ internal static class Prose
     static readonly string[] Spaced = Array.ConvertAll(Words, word => " " + word);
 
     /// <summary>The pieces of a text of <paramref name="tokens"/> tokens.</summary>
-    public static IEnumerable<Piece> Pieces(uint seed, int tokens)
+    public static List<Piece> Pieces(uint seed, int tokens)
     {
+        var pieces = new List<Piece>(tokens);
         for (var i = 0; i < tokens; i++)
-            yield return new Piece(Word(seed, i), 1);
+            pieces.Add(new Piece(Word(seed, i), 1));
+        return pieces;
     }
 
     public static string Text(uint seed, int tokens) => string.Concat(Pieces(seed, tokens).Select(piece => piece.Text));

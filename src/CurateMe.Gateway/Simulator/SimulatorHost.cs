@@ -53,7 +53,7 @@ internal sealed class SimulatorHost : IAsyncDisposable
     }
 
     /// <summary>The <c>simulate</c> verb: serves until it is told to stop.</summary>
-    /// <returns>0, or 2 when the arguments are wrong; then says on standard error what is allowed.</returns>
+    /// <returns>0, or 2 when the arguments are wrong, the port is taken or the bill cannot be written; then standard error says which.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
         SimulatorArguments arguments;
@@ -66,6 +66,21 @@ internal sealed class SimulatorHost : IAsyncDisposable
             await Console.Error.WriteLineAsync($"simulate: {e.Message}\n{SimulatorArguments.Usage}");
             return 2;
         }
+        try
+        {
+            await Serve(arguments);
+            return 0;
+        }
+        catch (IOException e)
+        {
+            // The port is taken, or the bill cannot be written
+            await Console.Error.WriteLineAsync($"simulate: {e.Message}");
+            return 2;
+        }
+    }
+
+    static async Task Serve(SimulatorArguments arguments)
+    {
         var (app, simulator) = Build(arguments.Options, arguments.Address, arguments.Options.Port, embedded: false);
         await using (app)
         await using (simulator)
@@ -74,7 +89,6 @@ internal sealed class SimulatorHost : IAsyncDisposable
             await Console.Out.WriteLineAsync($"simulator listening on {app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()}");
             await app.WaitForShutdownAsync();
         }
-        return 0;
     }
 
     static (WebApplication, ProviderSimulator) Build(SimulatorOptions options, IPAddress address, int port, bool embedded)

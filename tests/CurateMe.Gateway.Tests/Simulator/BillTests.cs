@@ -40,7 +40,7 @@ public sealed class BillTests
     }
 
     [Fact]
-    public void File_OpenedAgain_GoesOnCounting()
+    public void File_OpenedAgainAfterATornLine_GoesOnCounting()
     {
         var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
@@ -51,6 +51,7 @@ public sealed class BillTests
                 bill.Charge(Entry("b"));
                 Assert.Equal(2, File.ReadAllLines(path).Length);
             }
+            File.AppendAllText(path, "{\"sequence\":3,\"prov");
             using (var bill = new Bill(path))
             {
                 bill.Charge(Entry("c"));

@@ -30,7 +30,7 @@ internal sealed record MessagesRequest(bool Stream, BillCounts Units, Generation
             CompletionTokens = generation.Completion,
             WebSearches = body.Items("tools").Any(t => t.Text("type")?.StartsWith("web_search", StringComparison.Ordinal) == true) ? call.Behaviour.WebSearches ?? 0 : 0,
         };
-        return new MessagesRequest(body.Flag("stream"), units, generation, [.. Prose.Pieces(~call.Seed, generation.Reasoning)]);
+        return new MessagesRequest(body.Flag("stream"), units, generation, Prose.Pieces(~call.Seed, generation.Reasoning));
     }
 
     public static void Versioned(SimulatedCall call)

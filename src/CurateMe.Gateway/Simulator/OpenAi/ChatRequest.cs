@@ -17,21 +17,12 @@ internal sealed record ChatRequest
     public bool IncludeUsage { get; init; }
     public int Choices { get; init; } = 1;
     public bool Audio { get; init; }
-    public required BillCounts Prompt { get; init; }
     public required IReadOnlyList<Generation> Generations { get; init; }
 
     /// <summary>The caller named the tool; providers then say <c>stop</c>, not <c>tool_calls</c>.</summary>
     public bool NamedTool { get; init; }
 
-    public BillCounts Units => Prompt with
-    {
-        CompletionTokens = Generations.Sum(generation => generation.Completion) + AudioTokens,
-        ReasoningTokens = Generations.Sum(generation => generation.Reasoning),
-        AudioCompletionTokens = AudioTokens,
-    };
-
-    // Two tokens of sound to one of its transcript
-    int AudioTokens => Audio ? 2 * Generations.Sum(generation => generation.Completion) : 0;
+    public required BillCounts Units { get; init; }
 
     /// <exception cref="ProviderError">The request is one that the provider refuses.</exception>
     public static ChatRequest Read(SimulatedCall call)
@@ -45,16 +36,21 @@ internal sealed record ChatRequest
             throw new ProviderError(400, $"This model's maximum context length is {card.Context} tokens. However, your messages resulted in {prompt.PromptTokens} tokens. Please reduce the length of the messages.", "messages", "context_length_exceeded");
         var choices = body.Number("n", 1, MaxChoices) ?? 1;
         var (schema, tool) = Form(body);
+        var generations = new Generation[choices];
+        for (var i = 0; i < choices; i++)
+            generations[i] = Generation.For(call, card, Cap(call, card), prompt.PromptTokens, schema, tool, ReasoningWanted(call, card, body.Text("reasoning_effort")), call.Seed + (uint)i);
+        var made = generations.Sum(generation => generation.Completion);
+        // Two tokens of sound to one of its transcript
+        var sound = body.Items("modalities").Any(modality => modality.ValueEquals("audio"u8)) ? 2 * made : 0;
         return new ChatRequest
         {
             Stream = body.Flag("stream"),
             IncludeUsage = body.Get("stream_options").Flag("include_usage"),
             Choices = choices,
-            Audio = body.Items("modalities").Any(modality => modality.ValueEquals("audio"u8)),
-            Prompt = prompt,
+            Audio = sound > 0,
+            Units = prompt with { CompletionTokens = made + sound, ReasoningTokens = generations.Sum(generation => generation.Reasoning), AudioCompletionTokens = sound },
             NamedTool = tool is not null && body.Get("tool_choice").ValueKind == JsonValueKind.Object,
-            Generations = [.. Enumerable.Range(0, choices).Select(index =>
-                Generation.For(call, card, Cap(call, card), prompt.PromptTokens, schema, tool, ReasoningWanted(call, card, body.Text("reasoning_effort")), call.Seed + (uint)index))],
+            Generations = generations,
         };
     }
 

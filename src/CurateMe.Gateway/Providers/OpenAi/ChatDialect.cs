@@ -1,0 +1,58 @@
+using System.Text;
+using CurateMe.Gateway.Proxy;
+
+namespace CurateMe.Gateway.Providers.OpenAi;
+
+/// <summary>OpenAI's chat completions, spoken by OpenAI and by every compatible provider.</summary>
+sealed class ChatDialect : Dialect
+{
+    static readonly byte[] AskedStreamOptions = """{"include_usage":true}"""u8.ToArray();
+    static readonly byte[] InsertedStreamOptions = "\"stream_options\":{\"include_usage\":true},"u8.ToArray();
+    static readonly byte[] IncludeUsage = "\"include_usage\":true"u8.ToArray();
+    static readonly byte[] IncludeUsageComma = "\"include_usage\":true,"u8.ToArray();
+    static readonly byte[] True = "true"u8.ToArray();
+
+    public override string Endpoint => "chat.completions";
+
+    public override string UpstreamPath(ProviderRow row, RequestFacts facts, HttpRequest request) => "/chat/completions";
+
+    public override RequestFacts Read(ReadOnlySpan<byte> body, ProviderRow row, HttpRequest request)
+    {
+        var reader = new ChatRequestReader(body);
+        var facts = reader.Read();
+        if (facts.Stream && !facts.WantsStreamUsage && row.AskStreamUsage)
+        {
+            facts.Patches.Add(AskForUsage(body, in reader));
+        }
+        return facts;
+    }
+
+    public override BodyPatch? Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens)
+    {
+        var reader = new ChatRequestReader(body);
+        reader.Read();
+        var there = row.CapField == "max_tokens" ? reader.MaxTokensToken : reader.MaxCompletionTokensToken;
+        return there.Exists
+            ? new BodyPatch(there.Start, there.Length, Encoding.ASCII.GetBytes(tokens.ToString(System.Globalization.CultureInfo.InvariantCulture)))
+            : new BodyPatch(body.IndexOf((byte)'{') + 1, 0, Encoding.UTF8.GetBytes($"\"{row.CapField}\":{tokens},"));
+    }
+
+    public override UsageMeter Meter(RequestFacts facts, ProviderRow row) => new ChatMeter(hideUsageEvent: facts.Stream && !facts.WantsStreamUsage && row.AskStreamUsage, row.ReasoningBeside);
+
+    static BodyPatch AskForUsage(ReadOnlySpan<byte> body, in ChatRequestReader reader)
+    {
+        if (reader.IncludeUsageToken is { Exists: true } said)
+        {
+            return new BodyPatch(said.Start, said.Length, True);
+        }
+        if (!reader.StreamOptionsToken.Exists)
+        {
+            return new BodyPatch(body.IndexOf((byte)'{') + 1, 0, InsertedStreamOptions);
+        }
+        var there = reader.StreamOptionsToken;
+        var inside = body.Slice(there.Start + 1, Math.Max(0, there.Length - 2)).Trim(" \t\r\n"u8);
+        return body[there.Start] != (byte)'{'
+            ? new BodyPatch(there.Start, there.Length, AskedStreamOptions)
+            : new BodyPatch(there.Start + 1, 0, inside.IsEmpty ? IncludeUsage : IncludeUsageComma);
+    }
+}

@@ -1,0 +1,107 @@
+using System.Text.Json;
+using CurateMe.Gateway.Proxy;
+using CurateMe.Ledger.Pricing;
+
+namespace CurateMe.Gateway.Providers.OpenAi;
+
+/// <summary>
+/// Usage of a chat completion: the answer's <c>usage</c>, or in a stream the last usable block, wherever it stands: in a chunk of its own,
+/// beside choices, or in every chunk.
+/// </summary>
+sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
+{
+    int emptyEvent;
+
+    public override void ReadPlain(ReadOnlySpan<byte> body)
+    {
+        Reading.OutputBytes = body.Length;
+        ReadAnswer(body, out _);
+    }
+
+    public override bool ReadEvent(ReadOnlySpan<byte> data)
+    {
+        // The first chunk carries a role and no text: what later ones have more is text.
+        emptyEvent = emptyEvent == 0 ? data.Length : Math.Min(emptyEvent, data.Length);
+        Reading.OutputBytes += Math.Max(1, data.Length - emptyEvent);
+        if (data.IndexOf("\"usage\""u8) < 0 && data.IndexOf("\"service_tier\""u8) < 0)
+        {
+            return true;
+        }
+        var usageHere = ReadAnswer(data, out var choices);
+        return !(hideUsageEvent && usageHere && choices == 0);
+    }
+
+    // True when a usage object stands here; counts the choices, or gives -1 when there is no such field.
+    bool ReadAnswer(ReadOnlySpan<byte> text, out int choices)
+    {
+        choices = -1;
+        var usageHere = false;
+        var json = new Utf8JsonReader(text);
+        try
+        {
+            if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+            {
+                return false;
+            }
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            {
+                var isUsage = json.ValueTextEquals("usage"u8);
+                var isTier = json.ValueTextEquals("service_tier"u8);
+                var isChoices = json.ValueTextEquals("choices"u8);
+                json.Read();
+                if (isUsage && json.TokenType == JsonTokenType.StartObject)
+                {
+                    usageHere = true;
+                    TakeUsage(ref json);
+                }
+                else if (isTier && json.TokenType == JsonTokenType.String)
+                {
+                    Reading.Tier = OpenAiTier.Read(ref json);
+                }
+                else if (isChoices && json.TokenType == JsonTokenType.StartArray)
+                {
+                    choices = CountItems(ref json);
+                }
+                else
+                {
+                    json.Skip();
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            // Not JSON: it passes to the client as it is, and says nothing of usage.
+        }
+        return usageHere;
+    }
+
+    void TakeUsage(ref Utf8JsonReader json)
+    {
+        if (OpenAiUsage.TryRead(ref json, reasoningBeside, out var usage))
+        {
+            Reading.Usage = usage;
+            Reading.Known = true;
+        }
+    }
+
+    static int CountItems(ref Utf8JsonReader json)
+    {
+        var items = 0;
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+        {
+            items++;
+            json.Skip();
+        }
+        return items;
+    }
+}
+
+/// <summary>The tier named in an answer.</summary>
+static class OpenAiTier
+{
+    public static ServiceTier? Read(ref Utf8JsonReader json) =>
+        json.ValueTextEquals("flex"u8) ? ServiceTier.Flex
+        : json.ValueTextEquals("priority"u8) ? ServiceTier.Priority
+        : json.ValueTextEquals("default"u8) || json.ValueTextEquals("standard"u8) ? ServiceTier.Standard
+        : null;
+}

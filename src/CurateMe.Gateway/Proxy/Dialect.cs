@@ -1,0 +1,74 @@
+using CurateMe.Gateway.Providers;
+using CurateMe.Ledger.Pricing;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>
+/// What differs between endpoints: how to read a request, where the output cap goes, and how to read usage. Everything else is the one
+/// pipeline's. Instances are shared by all requests and keep no state.
+/// </summary>
+abstract class Dialect
+{
+    /// <summary>The operation's name in records, e.g. <c>chat.completions</c>.</summary>
+    public abstract string Endpoint { get; }
+
+    /// <summary>How this dialect's clients expect errors.</summary>
+    public virtual ErrorShape Errors => ErrorShape.OpenAi;
+
+    /// <summary>Largest answer that is read whole before it is sent on, in bytes; a larger one streams through.</summary>
+    public virtual int MaxPlainAnswer => 64 << 20;
+
+    /// <summary>Media type of the requests; null when any is read.</summary>
+    public virtual string? RequestType => "application/json";
+
+    /// <summary>What the operation does not bill at all, such as counting tokens, is forwarded without a hold.</summary>
+    public virtual bool Free => false;
+
+    /// <summary>Path below the provider's base address, with a leading slash.</summary>
+    public abstract string UpstreamPath(ProviderRow row, RequestFacts facts, HttpRequest request);
+
+    /// <summary>One pass over the body.</summary>
+    /// <exception cref="RefusedException">The body is not a request of this dialect; the message names the field.</exception>
+    public abstract RequestFacts Read(ReadOnlySpan<byte> body, ProviderRow row, HttpRequest request);
+
+    /// <summary>The patch that makes the provider obey a cap that the caller did not set; null where the dialect has no cap.</summary>
+    public abstract BodyPatch? Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens);
+
+    /// <summary>The patch that asks for another model than the body names; null where the name is not in the body.</summary>
+    public virtual BodyPatch? Model(RequestFacts facts, string model) =>
+        facts.ModelToken.Exists ? new BodyPatch(facts.ModelToken.Start, facts.ModelToken.Length, JsonText.Quote(model)) : null;
+
+    /// <summary>A reader of this answer's usage.</summary>
+    public abstract UsageMeter Meter(RequestFacts facts, ProviderRow row);
+}
+
+/// <summary>What a meter has learnt. <see cref="Known"/> is false when the provider said nothing usable.</summary>
+struct MeterReading
+{
+    public UsageCounts Usage;
+    public bool Known;
+
+    /// <summary>The tier the provider says it billed; null when it says nothing.</summary>
+    public ServiceTier? Tier;
+
+    /// <summary>Bytes of generated text that passed, for pricing an answer whose usage is unknown.</summary>
+    public long OutputBytes;
+
+    /// <summary>Size and quality of generated pictures, where priced by them.</summary>
+    public string? ImageVariant;
+}
+
+/// <summary>Reads the usage of one answer as it passes. One request, one meter; not thread-safe.</summary>
+abstract class UsageMeter
+{
+    MeterReading reading;
+
+    public ref MeterReading Reading => ref reading;
+
+    /// <summary>A whole answer that is not a stream.</summary>
+    public abstract void ReadPlain(ReadOnlySpan<byte> body);
+
+    /// <summary>One server-sent event's data, without its framing.</summary>
+    /// <returns>False when the event is the gateway's own wish and must be kept from the client.</returns>
+    public abstract bool ReadEvent(ReadOnlySpan<byte> data);
+}

@@ -1,0 +1,54 @@
+using CurateMe.Ledger.Pricing;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>Where a JSON value stands in the body, in bytes. Length 0 means that it is not there.</summary>
+readonly record struct ByteSpan(int Start, int Length)
+{
+    public bool Exists => Length > 0;
+    public int End => Start + Length;
+}
+
+/// <summary>
+/// What one pass over the body learnt: enough to price the worst case and to know where to patch. Holds no content.
+/// </summary>
+sealed class RequestFacts
+{
+    public required string Model { get; init; }
+
+    /// <summary>The model's token, quotes included.</summary>
+    public ByteSpan ModelToken { get; init; }
+    public bool Stream { get; init; }
+
+    /// <summary>Upper bound of what the input bills, by unit; pictures are counted apart in <see cref="Images"/>.</summary>
+    public UsageCounts Input;
+
+    /// <summary>Input pictures; each is bounded by the model's own rule.</summary>
+    public int Images { get; init; }
+
+    /// <summary>Something of unknown size is referred to (a stored file, an address): only the model's context bounds it.</summary>
+    public bool UnknownInput { get; init; }
+
+    /// <summary>The caller asks for cache writes, which may cost more than plain input.</summary>
+    public bool CacheWrites { get; init; }
+
+    /// <summary>Most output tokens of one choice that the caller allows; null when the caller sets no cap.</summary>
+    public long? OutputCap { get; init; }
+
+    /// <summary>Choices asked for (<c>n</c>); each may use the whole cap.</summary>
+    public int Choices { get; init; } = 1;
+
+    /// <summary>Output may be spoken, which is dearer than text.</summary>
+    public bool AudioOutput { get; init; }
+    public ServiceTier Tier { get; init; }
+    public string? ImageVariant { get; init; }
+
+    /// <summary>Whether the caller asked to be told usage at a stream's end.</summary>
+    public bool WantsStreamUsage { get; init; }
+
+    /// <summary>Changes to the body that the dialect wants whatever the quote: ordered by place, not overlapping.</summary>
+    public List<BodyPatch> Patches { get; } = [];
+}
+
+/// <summary>Replace <see cref="Length"/> bytes at <see cref="Start"/>; everything else of the body is forwarded as it came.</summary>
+readonly record struct BodyPatch(int Start, int Length, byte[] Replacement);

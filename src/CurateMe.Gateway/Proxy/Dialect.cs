@@ -27,12 +27,23 @@ abstract class Dialect
     /// <summary>Path below the provider's base address, with a leading slash.</summary>
     public abstract string UpstreamPath(ProviderRow row, RequestFacts facts, HttpRequest request);
 
+    /// <summary>The provider rows that can answer it.</summary>
+    public virtual DialectKind Kind => DialectKind.OpenAi;
+
     /// <summary>One pass over the body.</summary>
     /// <exception cref="RefusedException">The body is not a request of this dialect; the message names the field.</exception>
-    public abstract RequestFacts Read(ReadOnlySpan<byte> body, ProviderRow row, HttpRequest request);
+    public abstract RequestFacts Read(ReadOnlySpan<byte> body, HttpRequest request);
 
-    /// <summary>The patch that makes the provider obey a cap that the caller did not set; null where the dialect has no cap.</summary>
-    public abstract BodyPatch? Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens);
+    /// <summary>Changes to the body that this provider needs whatever the quote, such as being asked for a stream's usage.</summary>
+    public virtual void Prepare(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, List<BodyPatch> patches)
+    {
+    }
+
+    /// <summary>Whether the operation writes output that a cap in the request limits.</summary>
+    public abstract bool HasCap { get; }
+
+    /// <summary>The patch that makes the provider obey a cap that the caller did not set; asked only where <see cref="HasCap"/>.</summary>
+    public virtual BodyPatch Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens) => throw new NotSupportedException($"{Endpoint} has no cap.");
 
     /// <summary>The patch that asks for another model than the body names; null where the name is not in the body.</summary>
     public virtual BodyPatch? Model(RequestFacts facts, string model) =>

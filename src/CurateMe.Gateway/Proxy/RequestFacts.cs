@@ -12,7 +12,7 @@ readonly record struct ByteSpan(int Start, int Length)
 /// <summary>
 /// What one pass over the body learnt: enough to price the worst case and to know where to patch. Holds no content.
 /// </summary>
-sealed class RequestFacts
+class RequestFacts
 {
     public required string Model { get; init; }
 
@@ -46,8 +46,6 @@ sealed class RequestFacts
     /// <summary>Whether the caller asked to be told usage at a stream's end.</summary>
     public bool WantsStreamUsage { get; init; }
 
-    /// <summary>Changes to the body that the dialect wants whatever the quote: ordered by place, not overlapping.</summary>
-    public List<BodyPatch> Patches { get; } = [];
 }
 
 /// <summary>Replace <see cref="Length"/> bytes at <see cref="Start"/>; everything else of the body is forwarded as it came.</summary>

@@ -12,7 +12,7 @@ namespace CurateMe.Ledger.Holds;
 /// <item>never forwarded: voided, nothing is charged and nothing recorded;</item>
 /// <item>forwarded and <see cref="NotBilled"/>: nothing is charged, recorded at $0;</item>
 /// <item><see cref="Billed"/>: charged what the usage costs;</item>
-/// <item>forwarded and nothing said: charged in full and marked presumed, since the provider may still bill it (I5).</item>
+/// <item>forwarded and nothing said, or <see cref="Presumed"/>: charged in full and marked presumed, since the provider may still bill it (I5).</item>
 /// </list>
 /// Not thread-safe: one request, one flow.
 /// </summary>
@@ -73,7 +73,15 @@ public sealed class Hold : IAsyncDisposable
         Record.Usage = usage;
         Record.Source = source;
         Record.Status = status;
-        Record.Cost = cost;
+// An estimate is no bill: it never takes more than was set aside.
+        Record.Cost = source == UsageSource.Estimated ? NanoUsd.Min(cost, Record.Hold) : cost;
+    }
+
+    /// <summary>The provider bills, nobody knows how much: charged in full, for review.</summary>
+    public void Presumed(RecordStatus status)
+    {
+        Advance(Stage.Billed);
+        Records.Presumed.Complete(Record, status, desk.Now);
     }
 
     /// <summary>Ends the hold by what is known now; the second call does nothing. Waits until the journal has the end.</summary>
@@ -85,7 +93,7 @@ public sealed class Hold : IAsyncDisposable
         }
         if (stage == Stage.Forwarding)
         {
-            Presumed.Complete(Record, RecordStatus.Abandoned, desk.Now);
+            Presumed(RecordStatus.Abandoned);
         }
         stage = Stage.Ended;
         Record.LatencyMs = (int)Math.Clamp((desk.Now - Record.Timestamp).TotalMilliseconds, 0, int.MaxValue);

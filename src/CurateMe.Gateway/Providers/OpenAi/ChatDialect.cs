@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using CurateMe.Gateway.Proxy;
 
@@ -14,42 +15,42 @@ sealed class ChatDialect : Dialect
 
     public override string Endpoint => "chat.completions";
 
+    public override bool HasCap => true;
+
     public override string UpstreamPath(ProviderRow row, RequestFacts facts, HttpRequest request) => "/chat/completions";
 
-    public override RequestFacts Read(ReadOnlySpan<byte> body, ProviderRow row, HttpRequest request)
+    public override RequestFacts Read(ReadOnlySpan<byte> body, HttpRequest request) => new ChatRequestReader(body).Read();
+
+    public override void Prepare(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, List<BodyPatch> patches)
     {
-        var reader = new ChatRequestReader(body);
-        var facts = reader.Read();
         if (facts.Stream && !facts.WantsStreamUsage && row.AskStreamUsage)
         {
-            facts.Patches.Add(AskForUsage(body, in reader));
+            patches.Add(AskForUsage(body, (ChatFacts)facts));
         }
-        return facts;
     }
 
-    public override BodyPatch? Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens)
+    public override BodyPatch Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens)
     {
-        var reader = new ChatRequestReader(body);
-        reader.Read();
-        var there = row.CapField == "max_tokens" ? reader.MaxTokensToken : reader.MaxCompletionTokensToken;
+        var chat = (ChatFacts)facts;
+        var there = row.CapField == "max_tokens" ? chat.MaxTokensToken : chat.MaxCompletionTokensToken;
         return there.Exists
-            ? new BodyPatch(there.Start, there.Length, Encoding.ASCII.GetBytes(tokens.ToString(System.Globalization.CultureInfo.InvariantCulture)))
+            ? new BodyPatch(there.Start, there.Length, Encoding.ASCII.GetBytes(tokens.ToString(CultureInfo.InvariantCulture)))
             : new BodyPatch(body.IndexOf((byte)'{') + 1, 0, Encoding.UTF8.GetBytes($"\"{row.CapField}\":{tokens},"));
     }
 
     public override UsageMeter Meter(RequestFacts facts, ProviderRow row) => new ChatMeter(hideUsageEvent: facts.Stream && !facts.WantsStreamUsage && row.AskStreamUsage, row.ReasoningBeside);
 
-    static BodyPatch AskForUsage(ReadOnlySpan<byte> body, in ChatRequestReader reader)
+    static BodyPatch AskForUsage(ReadOnlySpan<byte> body, ChatFacts facts)
     {
-        if (reader.IncludeUsageToken is { Exists: true } said)
+        if (facts.IncludeUsageToken is { Exists: true } said)
         {
             return new BodyPatch(said.Start, said.Length, True);
         }
-        if (!reader.StreamOptionsToken.Exists)
+        if (!facts.StreamOptionsToken.Exists)
         {
             return new BodyPatch(body.IndexOf((byte)'{') + 1, 0, InsertedStreamOptions);
         }
-        var there = reader.StreamOptionsToken;
+        var there = facts.StreamOptionsToken;
         var inside = body.Slice(there.Start + 1, Math.Max(0, there.Length - 2)).Trim(" \t\r\n"u8);
         return body[there.Start] != (byte)'{'
             ? new BodyPatch(there.Start, there.Length, AskedStreamOptions)

@@ -32,6 +32,10 @@ ref struct ChatRequestReader
     ByteSpan modelToken;
     bool stream;
     bool wantsStreamUsage;
+    ByteSpan streamOptionsToken;
+    ByteSpan includeUsageToken;
+    ByteSpan maxTokensToken;
+    ByteSpan maxCompletionTokensToken;
     long? maxTokens;
     long? maxCompletionTokens;
     int choices = 1;
@@ -50,14 +54,8 @@ ref struct ChatRequestReader
         json = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
     }
 
-    /// <summary>Tokens of the caps and of the stream options, for patching.</summary>
-    public ByteSpan MaxTokensToken { get; private set; }
-    public ByteSpan MaxCompletionTokensToken { get; private set; }
-    public ByteSpan StreamOptionsToken { get; private set; }
-    public ByteSpan IncludeUsageToken { get; private set; }
-
     /// <exception cref="RefusedException">Names the field at fault.</exception>
-    public RequestFacts Read()
+    public ChatFacts Read()
     {
         if (body.IsEmpty)
         {
@@ -86,7 +84,7 @@ ref struct ChatRequestReader
         {
             throw new RefusedException(ErrorCode.MissingField, "The field \"messages\" is missing.", "Send the conversation as an array of messages.", "messages");
         }
-        var facts = new RequestFacts
+        var facts = new ChatFacts
         {
             Model = model,
             ModelToken = modelToken,
@@ -95,6 +93,10 @@ ref struct ChatRequestReader
             UnknownInput = unknownInput,
             CacheWrites = cacheWrites,
             OutputCap = maxTokens is null ? maxCompletionTokens : maxCompletionTokens is null ? maxTokens : Math.Max(maxTokens.Value, maxCompletionTokens.Value),
+            MaxTokensToken = maxTokensToken,
+            MaxCompletionTokensToken = maxCompletionTokensToken,
+            StreamOptionsToken = streamOptionsToken,
+            IncludeUsageToken = includeUsageToken,
             Choices = choices,
             AudioOutput = audioOutput,
             Tier = tier,
@@ -150,11 +152,11 @@ ref struct ChatRequestReader
                 ReadStreamOptions();
                 break;
             case Governed.MaxTokens:
-                MaxTokensToken = Token();
+                maxTokensToken = Token();
                 maxTokens = ReadInteger("max_tokens", 1, MaxCap);
                 break;
             case Governed.MaxCompletionTokens:
-                MaxCompletionTokensToken = Token();
+                maxCompletionTokensToken = Token();
                 maxCompletionTokens = ReadInteger("max_completion_tokens", 1, MaxCap);
                 break;
             case Governed.N:
@@ -188,7 +190,7 @@ ref struct ChatRequestReader
     {
         if (json.TokenType == JsonTokenType.Null)
         {
-            StreamOptionsToken = Token();
+            streamOptionsToken = Token();
             return;
         }
         Expect(JsonTokenType.StartObject, "stream_options", "an object");
@@ -202,14 +204,14 @@ ref struct ChatRequestReader
                 json.Skip();
                 continue;
             }
-            if (IncludeUsageToken.Exists)
+            if (includeUsageToken.Exists)
             {
                 throw new RefusedException(ErrorCode.InvalidField, "The field \"stream_options.include_usage\" is there twice.", "Send it once.", "stream_options.include_usage");
             }
-            IncludeUsageToken = Token();
+            includeUsageToken = Token();
             wantsStreamUsage = ReadBool("stream_options.include_usage");
         }
-        StreamOptionsToken = new ByteSpan(start, (int)json.BytesConsumed - start);
+        streamOptionsToken = new ByteSpan(start, (int)json.BytesConsumed - start);
     }
 
     void ReadModalities()

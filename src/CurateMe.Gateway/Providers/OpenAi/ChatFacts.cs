@@ -1,0 +1,12 @@
+using CurateMe.Gateway.Proxy;
+
+namespace CurateMe.Gateway.Providers.OpenAi;
+
+/// <summary>Facts of a chat completion, with the places that may be patched.</summary>
+sealed class ChatFacts : RequestFacts
+{
+    public ByteSpan MaxTokensToken { get; init; }
+    public ByteSpan MaxCompletionTokensToken { get; init; }
+    public ByteSpan StreamOptionsToken { get; init; }
+    public ByteSpan IncludeUsageToken { get; init; }
+}

@@ -1,0 +1,143 @@
+using CurateMe.Gateway.Governance;
+using CurateMe.Ledger.Holds;
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>
+/// Steps 6 to 8 of a request: within the hold's scope forward and meter; leave the scope, which settles; only then end the answer.
+/// A plain answer waits for the settlement and carries its figures in headers; a stream carries the hold's at its start and the settled ones as trailers.
+/// </summary>
+sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptions options, TimeProvider time)
+{
+    readonly Deadlines deadlines = new();
+
+    public async Task DeliverAsync(Call call, Hold hold, RequestFacts facts, OrgPolicy policy)
+    {
+        var deadline = deadlines.Start(options.TotalTimeout);
+        var exchange = call.Exchange;
+        PlainAnswer? plain = null;
+        HttpResponseMessage? answer = null;
+        var broken = false;
+        try
+        {
+            await using (hold)
+            {
+                answer = await forwarder.SendAsync(call, hold, deadline.Token);
+                hold.Record.StatusCode = (int)answer.StatusCode;
+                if (answer.IsSuccessStatusCode && IsEventStream(answer))
+                {
+                    broken = await StreamAsync(call, answer, hold, facts, policy, deadline);
+                }
+                else
+                {
+                    plain = await ReadPlainAsync(call, answer, hold, facts, policy, deadline.Token);
+                }
+            }
+            exchange.Settled(hold.Record.Cost, hold.End.OrgDaySpent);
+            if (plain is not null)
+            {
+                await SendPlainAsync(exchange, answer, plain);
+            }
+            else if (broken)
+            {
+                exchange.Http.Abort();
+            }
+            else
+            {
+                exchange.WriteTrailers();
+                await exchange.Http.Response.CompleteAsync();
+            }
+        }
+        finally
+        {
+            plain?.Dispose();
+            answer?.Dispose();
+            deadlines.Return(deadline);
+        }
+    }
+
+    async Task<PlainAnswer> ReadPlainAsync(Call call, HttpResponseMessage answer, Hold hold, RequestFacts facts, OrgPolicy policy, CancellationToken deadline)
+    {
+        PlainAnswer plain;
+        try
+        {
+            plain = await PlainAnswer.ReadAsync(answer, call.Exchange.Dialect.MaxPlainAnswer, deadline);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new RefusedException(
+                ErrorCode.UpstreamTimeout, $"{call.Target.Upstream.Row.Name} did not finish within {options.TotalTimeout.TotalSeconds:0} s.", "Ask for less output, or stream.");
+        }
+        if (!answer.IsSuccessStatusCode)
+        {
+            hold.NotBilled((int)answer.StatusCode);
+            return plain;
+        }
+        hold.Record.TtftMs = (int)time.GetElapsedTime(call.Exchange.Started).TotalMilliseconds;
+        var meter = call.Exchange.Dialect.Meter(facts, call.Target.Upstream.Row);
+        meter.ReadPlain(plain.Memory.Span);
+        var status = !plain.Complete ? RecordStatus.UpstreamBroken : call.Exchange.ClientLeft ? RecordStatus.ClientLeft : RecordStatus.Settled;
+        Settlement.Apply(hold, facts, in meter.Reading, call.Target.Price, policy, status);
+        return plain;
+    }
+
+    // True when the stream broke off, so that the client must see a broken connection too.
+    async Task<bool> StreamAsync(Call call, HttpResponseMessage answer, Hold hold, RequestFacts facts, OrgPolicy policy, CancellationTokenSource deadline)
+    {
+        var exchange = call.Exchange;
+        var meter = exchange.Dialect.Meter(facts, call.Target.Upstream.Row);
+        if (!exchange.ClientLeft)
+        {
+            HeaderHygiene.CopyToClient(answer, exchange.Http.Response.Headers);
+            exchange.Http.Response.StatusCode = (int)answer.StatusCode;
+            exchange.WriteHeaders();
+            exchange.DeclareTrailers();
+        }
+        var end = await relay.PassAsync(exchange, answer, meter, deadline);
+        if (end.FirstByte != 0)
+        {
+            hold.Record.TtftMs = (int)time.GetElapsedTime(exchange.Started, end.FirstByte).TotalMilliseconds;
+        }
+        var status = end.GivenUp ? RecordStatus.Abandoned
+            : !end.Complete ? RecordStatus.UpstreamBroken
+            : exchange.ClientLeft ? RecordStatus.ClientLeft
+            : RecordStatus.Settled;
+        if (end.GivenUp && !meter.Reading.Known)
+        {
+            // The provider goes on and bills what nobody will see.
+            hold.Presumed(status);
+        }
+        else
+        {
+            Settlement.Apply(hold, facts, in meter.Reading, call.Target.Price, policy, status);
+        }
+        return !end.Complete;
+    }
+
+    static async Task SendPlainAsync(Exchange exchange, HttpResponseMessage answer, PlainAnswer plain)
+    {
+        if (exchange.ClientLeft)
+        {
+            return;
+        }
+        var response = exchange.Http.Response;
+        response.StatusCode = (int)answer.StatusCode;
+        HeaderHygiene.CopyToClient(answer, response.Headers);
+        exchange.WriteHeaders();
+        if (!plain.Complete)
+        {
+            // Shorter than the provider meant it: the client must not take it for whole.
+            response.ContentLength = plain.Length + 1L;
+            await response.Body.WriteAsync(plain.Memory, exchange.Http.RequestAborted);
+            exchange.Http.Abort();
+            return;
+        }
+        response.ContentLength = plain.Length;
+        await response.Body.WriteAsync(plain.Memory, exchange.Http.RequestAborted);
+    }
+
+    static bool IsEventStream(HttpResponseMessage answer) =>
+        answer.Content.Headers.ContentType?.MediaType is { } type && type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,129 @@
+using System.Globalization;
+using CurateMe.Gateway.Keys;
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Records;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>One request on its way, and what its answer's headers will say.</summary>
+sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeOffset admitted, long started)
+{
+    static readonly string[] Trailers = ["X-CM-Cost", "X-CM-Daily-Cost", "X-CM-Daily-Budget"];
+
+    NanoUsd cost;
+    NanoUsd daySpent;
+    RateFigures rate;
+    double governanceMs = -1;
+
+    public HttpContext Http { get; } = http;
+    public Dialect Dialect { get; } = dialect;
+    public RequestId Id { get; } = id;
+
+    /// <summary>When the request arrived.</summary>
+    public DateTimeOffset Admitted { get; } = admitted;
+
+    /// <summary>Timestamp of the same instant, for durations.</summary>
+    public long Started { get; } = started;
+    public Principal? Principal { get; set; }
+    public string? ApprovalId { get; set; }
+
+    public bool ClientLeft => Http.RequestAborted.IsCancellationRequested;
+
+    /// <summary>The figures of a hold that was taken or refused.</summary>
+    public void Held(in HoldOutcome outcome)
+    {
+        cost = outcome.Granted;
+        daySpent = outcome.OrgDaySpent;
+        rate = outcome.Rate;
+    }
+
+    /// <summary>The figures of a settlement.</summary>
+    public void Settled(NanoUsd actual, NanoUsd spentToday)
+    {
+        cost = actual;
+        daySpent = spentToday;
+    }
+
+    /// <summary>Milliseconds that were spent before the request was forwarded or refused.</summary>
+    public void Governed(double milliseconds) => governanceMs = governanceMs < 0 ? milliseconds : governanceMs;
+
+    /// <summary>Writes the gateway's headers; call it once, before the answer begins.</summary>
+    public void WriteHeaders()
+    {
+        var headers = Http.Response.Headers;
+        headers["X-CM-Request-ID"] = Id.ToString();
+        headers["X-CM-Cost"] = cost.ToString();
+        headers["X-CM-Governance-Time-Ms"] = Math.Max(0, governanceMs).ToString("0.###", CultureInfo.InvariantCulture);
+        if (Principal is not null)
+        {
+            headers["X-CM-Daily-Cost"] = daySpent.ToString();
+            headers["X-CM-Daily-Budget"] = DailyBudget(Principal);
+        }
+        if (rate.Limit > 0)
+        {
+            headers["X-RateLimit-Limit"] = rate.Limit.ToString(CultureInfo.InvariantCulture);
+            headers["X-RateLimit-Remaining"] = rate.Remaining.ToString(CultureInfo.InvariantCulture);
+            headers["X-RateLimit-Reset"] = Seconds(rate.ResetMs);
+        }
+        if (ApprovalId is not null)
+        {
+            headers["X-CM-Approval-ID"] = ApprovalId;
+        }
+    }
+
+    /// <summary>Announces the trailers that will carry the settled figures of a stream.</summary>
+    public void DeclareTrailers()
+    {
+        if (Http.Response.SupportsTrailers())
+        {
+            foreach (var trailer in Trailers)
+            {
+                Http.Response.DeclareTrailer(trailer);
+            }
+        }
+    }
+
+    /// <summary>Writes the settled figures after a stream.</summary>
+    public void WriteTrailers()
+    {
+        if (Http.Response.SupportsTrailers() && !ClientLeft)
+        {
+            Http.Response.AppendTrailer("X-CM-Cost", cost.ToString());
+            Http.Response.AppendTrailer("X-CM-Daily-Cost", daySpent.ToString());
+            Http.Response.AppendTrailer("X-CM-Daily-Budget", DailyBudget(Principal!));
+        }
+    }
+
+    /// <summary>Answers with a refusal, in the shape that the dialect's clients expect.</summary>
+    public async Task RefuseAsync(RefusedException refusal)
+    {
+        var response = Http.Response;
+        if (response.HasStarted || ClientLeft)
+        {
+            Http.Abort();
+            return;
+        }
+        response.Clear();
+        response.StatusCode = refusal.Code.Status;
+        response.ContentType = "application/json";
+        if (refusal.Code.Final)
+        {
+            response.Headers["x-should-retry"] = "false";
+        }
+        if (refusal.RetryAfterMs > 0)
+        {
+            response.Headers.RetryAfter = Seconds(refusal.RetryAfterMs);
+        }
+        WriteHeaders();
+        var body = Dialect.Errors.Body(refusal, Id.ToString());
+        response.ContentLength = body.Length;
+        await response.Body.WriteAsync(body, Http.RequestAborted);
+    }
+
+    static string DailyBudget(Principal principal) => principal.Policy.DailyBudget?.ToString() ?? "unlimited";
+
+    // Whole seconds, rounded up: whoever waits that long finds room.
+    static string Seconds(int milliseconds) => ((milliseconds + 999) / 1000).ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,32 @@
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>Limits of forwarding: <c>Forward__NAME</c> in the configuration.</summary>
+sealed class ForwardOptions
+{
+    /// <summary>Largest request body, in bytes.</summary>
+    public int MaxBodyBytes { get; set; } = 10 << 20;
+
+    /// <summary>Longest wait for a connection to a provider.</summary>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longest a call may last, from admission to its last byte, draining included.</summary>
+    public TimeSpan TotalTimeout { get; set; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>Longest silence within a stream.</summary>
+    public TimeSpan StreamIdleTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Longest a provider is still listened to after the client left, to learn what it bills.</summary>
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Tries after a first one that cannot have been billed.</summary>
+    public int Retries { get; set; } = 2;
+
+    /// <summary>Wait before the first retry; each further one waits twice as long.</summary>
+    public TimeSpan RetryDelay { get; set; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Largest single event of a stream, in bytes; a larger one passes unread and the answer is priced by estimate.</summary>
+    public int MaxEventBytes { get; set; } = 4 << 20;
+
+    /// <summary>A hold lives longer than any call, so that no live call's hold expires.</summary>
+    public TimeSpan HoldTimeToLive => TotalTimeout + TimeSpan.FromMinutes(1);
+}

@@ -1,0 +1,81 @@
+using CurateMe.Gateway.Providers;
+using CurateMe.Ledger.Holds;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>One call to a provider, as the pipeline has prepared it.</summary>
+sealed record Call(Exchange Exchange, Target Target, string Url, RequestBody Body, List<BodyPatch> Patches, string? ProviderKey);
+
+/// <summary>
+/// Sends a call and waits for the answer's headers, telling the hold at each failure whether the provider can have billed it:
+/// <list type="number">
+/// <item>No connection: nothing was billed; tried again, then <c>upstream_error</c>.</item>
+/// <item>An answer of 500, 502, 503, 504 or 529: nothing is billed; tried again, then passed through as it is.</item>
+/// <item>The connection broke before the answer began: the provider failed; nothing is billed, but it is not tried again.</item>
+/// <item>No answer within the total time-out: the gateway gave up on a call that may still be running; the hold is charged as presumed.</item>
+/// </list>
+/// </summary>
+sealed class Forwarder(ForwardOptions options, TimeProvider time)
+{
+    public async Task<HttpResponseMessage> SendAsync(Call call, Hold hold, CancellationToken deadline)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var mayRetry = attempt < options.Retries && !call.Exchange.ClientLeft;
+            try
+            {
+                hold.Forwarding();
+                var response = await call.Target.Upstream.SendAsync(Request(call), deadline);
+                if (!mayRetry || !IsUnbilledFailure((int)response.StatusCode))
+                {
+                    return response;
+                }
+                response.Dispose();
+            }
+            catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+            {
+                throw new RefusedException(
+                    ErrorCode.UpstreamTimeout, $"{call.Target.Upstream.Row.Name} did not answer within {options.TotalTimeout.TotalSeconds:0} s.", "Ask for less output, or stream.");
+            }
+            catch (HttpRequestException e) when (mayRetry && NeverSent(e))
+            {
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+            {
+                hold.NotBilled(statusCode: 0);
+                throw Unreachable(call.Target.Upstream.Row, e);
+            }
+            hold.NotBilled(statusCode: 0);
+            await Task.Delay(options.RetryDelay * (1 << attempt), time, deadline);
+        }
+    }
+
+    HttpRequestMessage Request(Call call)
+    {
+        var row = call.Target.Upstream.Row;
+        var incoming = call.Exchange.Http.Request;
+        var request = new HttpRequestMessage(HttpMethod.Post, call.Url)
+        {
+            Content = new PatchedContent(call.Body.Memory, call.Patches, incoming.ContentType),
+            Version = call.Target.Upstream.IsSecure ? System.Net.HttpVersion.Version20 : System.Net.HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+        };
+        HeaderHygiene.CopyToProvider(incoming.Headers, request.Headers);
+        request.Headers.TryAddWithoutValidation("X-Client-Request-Id", call.Exchange.Id.ToString());
+        if (call.ProviderKey is not null)
+        {
+            request.Headers.TryAddWithoutValidation(row.AuthHeader, row.AuthPrefix + call.ProviderKey);
+        }
+        return request;
+    }
+
+    static bool IsUnbilledFailure(int status) => status is 500 or 502 or 503 or 504 or 529;
+
+    static bool NeverSent(HttpRequestException e) => e.HttpRequestError is
+        HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError;
+
+    static RefusedException Unreachable(ProviderRow row, Exception e) => new(
+        ErrorCode.UpstreamError,
+        $"{row.Name} could not be reached or broke off before it answered ({(e as HttpRequestException)?.HttpRequestError.ToString() ?? e.GetType().Name}).",
+        "Try again; if it lasts, check the provider's status and Providers__" + row.Name + "__BaseUrl.");
+}

@@ -1,0 +1,65 @@
+using System.Collections.Frozen;
+using System.Net.Http.Headers;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>
+/// Which headers cross the gateway. What belongs to one hop stays there, keys and everything of ours never reach a provider, and a provider
+/// can neither set cookies on the gateway's name nor speak in the gateway's headers.
+/// </summary>
+static class HeaderHygiene
+{
+    static readonly FrozenSet<string> HopByHop = new[]
+    {
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    static readonly FrozenSet<string> NotToProvider = new[]
+    {
+        "Host", "Content-Length", "Content-Type", "Expect", "Authorization", "x-api-key", "x-goog-api-key", "api-key", "X-Provider-Key", "Cookie",
+        // A compressed answer could not be metered as it passes.
+        "Accept-Encoding",
+        "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via",
+        "Idempotency-Key", "X-Idempotency-Key", "X-Client-Request-Id", "Origin", "Referer", "traceparent", "tracestate", "baggage",
+    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    static readonly FrozenSet<string> NotToClient = new[] { "Content-Length", "Set-Cookie", "Server", "Date", "Alt-Svc", "Strict-Transport-Security" }
+        .ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    public static void CopyToProvider(IHeaderDictionary from, HttpRequestHeaders to)
+    {
+        foreach (var (name, values) in from)
+        {
+            if (!HopByHop.Contains(name) && !NotToProvider.Contains(name) && !IsOurs(name))
+            {
+                if (values.Count == 1)
+                {
+                    to.TryAddWithoutValidation(name, values[0]);
+                }
+                else
+                {
+                    to.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+                }
+            }
+        }
+    }
+
+    public static void CopyToClient(HttpResponseMessage from, IHeaderDictionary to)
+    {
+        Copy(from.Headers.NonValidated, to);
+        Copy(from.Content.Headers.NonValidated, to);
+    }
+
+    static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to)
+    {
+        foreach (var (name, values) in from)
+        {
+            if (!HopByHop.Contains(name) && !NotToClient.Contains(name) && !IsOurs(name))
+            {
+                to[name] = values.Count == 1 ? values.ToString() : values.ToArray();
+            }
+        }
+    }
+
+    static bool IsOurs(string name) => name.StartsWith("X-CM-", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,67 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>A request's body in one piece of pooled memory. Dispose gives it back.</summary>
+sealed class RequestBody : IDisposable
+{
+    byte[]? rented;
+    int length;
+
+    RequestBody(byte[] rented, int length)
+    {
+        this.rented = rented;
+        this.length = length;
+    }
+
+    public ReadOnlySpan<byte> Span => Memory.Span;
+    public ReadOnlyMemory<byte> Memory => rented.AsMemory(0, length);
+
+    /// <summary>Reads all of it, up to the limit.</summary>
+    /// <exception cref="RefusedException">It is longer than the limit.</exception>
+    public static async ValueTask<RequestBody> ReadAsync(HttpRequest request, int limit, CancellationToken ct)
+    {
+        if (request.ContentLength > limit)
+        {
+            throw TooLarge(limit);
+        }
+        var pipe = request.BodyReader;
+        while (true)
+        {
+            var read = await pipe.ReadAsync(ct);
+            if (read.Buffer.Length > limit)
+            {
+                pipe.AdvanceTo(read.Buffer.End);
+                throw TooLarge(limit);
+            }
+            if (read.IsCompleted)
+            {
+                return Take(pipe, read.Buffer);
+            }
+            pipe.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (rented is not null)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+            rented = null;
+            length = 0;
+        }
+    }
+
+    static RequestBody Take(PipeReader pipe, ReadOnlySequence<byte> buffer)
+    {
+        var rented = ArrayPool<byte>.Shared.Rent((int)Math.Max(1, buffer.Length));
+        buffer.CopyTo(rented);
+        var body = new RequestBody(rented, (int)buffer.Length);
+        pipe.AdvanceTo(buffer.End);
+        return body;
+    }
+
+    static RefusedException TooLarge(int limit) =>
+        new(ErrorCode.BodyTooLarge, $"The body is larger than {limit} bytes.", "Send less at once, e.g. refer to pictures by address.");
+}

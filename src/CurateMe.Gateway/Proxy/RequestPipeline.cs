@@ -1,0 +1,242 @@
+using CurateMe.Gateway.Governance;
+using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Telemetry;
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Holds;
+using CurateMe.Ledger.Journal;
+using CurateMe.Ledger.Pricing;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>
+/// The life of every request, whatever its endpoint:
+/// <list type="number">
+/// <item>Authenticate the key.</item>
+/// <item>Read the request in one pass over its bytes.</item>
+/// <item>Quote: the most it can cost.</item>
+/// <item>Govern: model, price, per-request cap; the first denial ends it and nothing is held.</item>
+/// <item>Hold the money at every node and period at once, with the rate limits in the same step; journal it.</item>
+/// <item>Forward, the body as it came but for the patches.</item>
+/// <item>Meter the answer as it passes, also when the client has left.</item>
+/// <item>Settle: journal, counters; only then does the answer end.</item>
+/// </list>
+/// Steps 5 to 8 belong to the <see cref="Hold"/>: leaving its scope ends it exactly once.
+/// </summary>
+sealed partial class RequestPipeline(
+    KeyDirectory keys,
+    TargetDirectory targets,
+    HoldDesk desk,
+    AnswerDelivery delivery,
+    PromptHash prompts,
+    RequestMetrics metrics,
+    ForwardOptions options,
+    TimeProvider time,
+    ILogger<RequestPipeline> logger)
+{
+    public async Task HandleAsync(HttpContext http, Route route)
+    {
+        var now = time.GetUtcNow();
+        var exchange = new Exchange(http, route.Dialect, RequestId.New(now), now, time.GetTimestamp());
+        try
+        {
+            await RunAsync(exchange, route);
+        }
+        catch (RefusedException refusal)
+        {
+            await RefuseAsync(exchange, refusal);
+        }
+        catch (JournalUnavailableException e)
+        {
+            Log.JournalUnavailable(logger, exchange.Id, e.Message);
+            await RefuseAsync(exchange, new RefusedException(
+                ErrorCode.CostRecorder, "The gateway cannot promise to record this request, so it does not forward it.", "Look at GET /health and at the journal's disk."));
+        }
+        catch (CounterStoreUnavailableException e)
+        {
+            Log.CountersUnavailable(logger, exchange.Id, e.Message);
+            await RefuseAsync(exchange, new RefusedException(
+                ErrorCode.BudgetStore, "The budget store does not answer, and the policy denies requests without it.", "Look at GET /health; on_budget_store_loss decides."));
+        }
+        catch (BadHttpRequestException e)
+        {
+            await RefuseAsync(exchange, new RefusedException(
+                e.StatusCode == 413 ? ErrorCode.BodyTooLarge : ErrorCode.InvalidJson, "The request could not be read to its end.", "Send a complete HTTP request."));
+        }
+        catch (Exception e) when (exchange.ClientLeft && e is OperationCanceledException or IOException)
+        {
+            // The client went away while it sent its request or took its answer; whatever was held has ended in its scope.
+            http.Abort();
+        }
+        catch (Exception e)
+        {
+            Log.Failed(logger, exchange.Id, e.GetType().FullName, e.StackTrace);
+            await RefuseAsync(exchange, new RefusedException(ErrorCode.Internal, "The gateway failed.", "Try again; if it lasts, report the X-CM-Request-ID."));
+        }
+    }
+
+    async Task RunAsync(Exchange exchange, Route route)
+    {
+        // 1
+        var request = exchange.Http.Request;
+        var found = keys.FindAsync(PresentedKey.Find(request, out var keyFromOwnHeader), exchange.Http.RequestAborted);
+        var principal = exchange.Principal = Authentic(await found, exchange);
+
+        // 2
+        RequireType(request, route.Dialect);
+        using var body = await RequestBody.ReadAsync(request, options.MaxBodyBytes, exchange.Http.RequestAborted);
+        var facts = route.Dialect.Read(body.Span, request);
+
+        // 3, 4
+        var policy = principal.Policy;
+        var target = Aim(route, facts, principal);
+        var quote = Quote.Of(facts, target.Price);
+        var wish = Admission.Size(in quote, facts, target.Price, policy, route.Dialect.HasCap);
+        var providerKey = ProviderKey(request, keyFromOwnHeader, target);
+
+        // 5
+        var record = Record(exchange, route, facts, target, principal, body);
+        var (hold, outcome) = await desk.TakeAsync(
+            new HoldRequest(record, PathOf(principal, record), wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Http.RequestAborted);
+        exchange.Held(in outcome);
+        if (hold is null)
+        {
+            throw Admission.Denied(in outcome, in wish, in quote);
+        }
+
+        // 6, 7, 8
+        var patches = Patches(route.Dialect, body, facts, target, in wish, in quote, record);
+        var url = target.Upstream.Row.BaseUrl + route.Dialect.UpstreamPath(target.Upstream.Row, facts, request);
+        exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
+        metrics.OnForward(time.GetElapsedTime(exchange.Started).TotalSeconds);
+        await delivery.DeliverAsync(new Call(exchange, target, url, body, patches, providerKey), hold, facts, policy);
+        metrics.OnSettled(record);
+    }
+
+    Principal Authentic(Principal? principal, Exchange exchange)
+    {
+        if (principal is null)
+        {
+            throw new RefusedException(ErrorCode.InvalidApiKey, "The API key is missing or unknown.", "Send a key of this gateway, e.g. as Authorization: Bearer cm_sk_…");
+        }
+        switch (principal.StateAt(exchange.Admitted))
+        {
+            case KeyState.Disabled:
+                throw new RefusedException(ErrorCode.KeyDisabled, $"The API key {principal.KeyId} is disabled.", "Ask an administrator to enable it, or use another.");
+            case KeyState.Rotated:
+                throw new RefusedException(ErrorCode.KeyRotated, $"The secret of API key {principal.KeyId} was replaced.", $"Use the current secret of {principal.KeyId}.");
+            case KeyState.Expired:
+                throw new RefusedException(ErrorCode.KeyExpired, $"The API key {principal.KeyId} has expired.", "Ask an administrator for a new one.");
+            default:
+                break;
+        }
+        if (principal.Ips is { } ips && !ips.Allows(exchange.Http.Connection.RemoteIpAddress))
+        {
+            throw new RefusedException(ErrorCode.IpNotAllowed, $"The API key {principal.KeyId} is not accepted from this address.", "Call from an allowed address, or change the key's ip_allowlist.");
+        }
+        return principal;
+    }
+
+    Target Aim(Route route, RequestFacts facts, Principal principal)
+    {
+        var wanted = principal.Policy.ModelAliases.GetValueOrDefault(facts.Model, facts.Model);
+        var (upstream, model) = targets.Resolve(route, wanted, route.Dialect.Kind);
+        if (!principal.Models.Allows(model))
+        {
+            throw new RefusedException(ErrorCode.ModelNotAllowed, $"The model {model} is not allowed for this key.", "Use a model of GET /v1/models, or change the model_allowlist.", "model");
+        }
+        var price = targets.Prices.Find(upstream.Row.Name, model);
+        if (price is null && principal.Policy.OnUnpricedModel == Client.OnUnpricedModel.Deny)
+        {
+            throw new RefusedException(
+                ErrorCode.ModelNotPriced, $"The model {model} of {upstream.Row.Name} has no price, so its cost cannot be bounded.", "Use a model of GET /v1/models, or add its price.", "model");
+        }
+        return new Target(upstream, price ?? ModelPrice.Unpriced(upstream.Row.Name, model), model);
+    }
+
+    static void RequireType(HttpRequest request, Dialect dialect)
+    {
+        if (dialect.RequestType is { } wanted && request.ContentType?.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) != true)
+        {
+            throw new RefusedException(ErrorCode.UnsupportedMediaType, $"The Content-Type must be {wanted}.", $"Send the header Content-Type: {wanted}.", "Content-Type");
+        }
+    }
+
+    static string? ProviderKey(HttpRequest request, bool keyFromOwnHeader, Target target)
+    {
+        var row = target.Upstream.Row;
+        var key = PresentedKey.Provider(request, keyFromOwnHeader) ?? row.ApiKey;
+        return key is not null || row.KeyOptional
+            ? key
+            : throw new RefusedException(
+                ErrorCode.ProviderKeyMissing, $"The gateway has no key for {row.Name}.", $"Configure Providers__{row.Name}__ApiKey, or send your own in X-Provider-Key.");
+    }
+
+    UsageRecord Record(Exchange exchange, Route route, RequestFacts facts, Target target, Principal principal, RequestBody body) => new()
+    {
+        Id = exchange.Id,
+        OrgId = principal.OrgId,
+        TeamId = principal.TeamId,
+        KeyId = principal.KeyId,
+        RunnerId = principal.RunnerId ?? CallerLabels.Read(exchange.Http.Request, "X-CM-Runner-ID"),
+        SessionId = CallerLabels.Read(exchange.Http.Request, "X-CM-Session-ID"),
+        Provider = target.Upstream.Row.Name,
+        Model = target.Price.Model == "*" ? target.Model : target.Price.Model,
+        RequestedModel = facts.Model,
+        Endpoint = route.Dialect.Endpoint,
+        Stream = facts.Stream,
+        Day = DateOnly.FromDateTime(exchange.Admitted.UtcDateTime),
+        Timestamp = exchange.Admitted,
+        PriceVersion = targets.Prices.Version,
+        Tier = facts.Tier,
+        ClientIp = exchange.Http.Connection.RemoteIpAddress?.ToString(),
+        Tags = CallerLabels.ReadTags(exchange.Http.Request),
+        PromptHash = prompts.Of(body.Span),
+    };
+
+    static BudgetPath PathOf(Principal principal, UsageRecord record) =>
+        record.SessionId is null ? principal.Path : principal.PathWithSession(record.RunnerId, record.SessionId, limit: null);
+
+    static List<BodyPatch> Patches(Dialect dialect, RequestBody body, RequestFacts facts, Target target, in Wish wish, in Quote quote, UsageRecord record)
+    {
+        List<BodyPatch> patches = [];
+        var row = target.Upstream.Row;
+        dialect.Prepare(body.Span, facts, row, patches);
+        if (wish.SendsCap)
+        {
+            patches.Add(dialect.Cap(body.Span, facts, row, Math.Min(wish.Tokens, quote.TokensFor(record.Hold))));
+        }
+        if (target.Model != facts.Model && dialect.Model(facts, target.Model) is { } renamed)
+        {
+            patches.Add(renamed);
+        }
+        return patches;
+    }
+
+    async Task RefuseAsync(Exchange exchange, RefusedException refusal)
+    {
+        metrics.OnRefused(refusal.Code);
+        exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
+        try
+        {
+            await exchange.RefuseAsync(refusal);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            exchange.Http.Abort();
+        }
+    }
+
+    static partial class Log
+    {
+        [LoggerMessage(1001, LogLevel.Error, "{RequestId} refused: the journal cannot be written: {Reason}")]
+        public static partial void JournalUnavailable(ILogger logger, RequestId requestId, string reason);
+
+        [LoggerMessage(1002, LogLevel.Error, "{RequestId} refused: the budget store does not answer: {Reason}")]
+        public static partial void CountersUnavailable(ILogger logger, RequestId requestId, string reason);
+
+        // No exception text: it may quote the request.
+        [LoggerMessage(1003, LogLevel.Error, "{RequestId} failed: {Type}\n{Stack}")]
+        public static partial void Failed(ILogger logger, RequestId requestId, string? type, string? stack);
+    }
+}

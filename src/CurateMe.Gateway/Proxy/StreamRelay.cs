@@ -1,0 +1,150 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>How the passing of a stream ended.</summary>
+/// <param name="Complete">The provider ended it; else it broke off, fell silent, or was given up.</param>
+/// <param name="GivenUp">The gateway stopped listening: the provider may bill more than was seen.</param>
+readonly record struct StreamEnd(bool Complete, bool GivenUp, long FirstByte);
+
+/// <summary>
+/// Passes a stream on as it comes, each read written and flushed at once, with the meter looking on. When the client leaves, the provider is
+/// listened to further, within a limit, because it goes on billing.
+/// </summary>
+sealed class StreamRelay(ForwardOptions options, TimeProvider time)
+{
+    const int ReadBytes = 16 << 10;
+
+    public async Task<StreamEnd> PassAsync(Exchange exchange, HttpResponseMessage answer, UsageMeter meter, CancellationTokenSource deadline)
+    {
+        var client = new ClientSide(exchange);
+        var splitter = new EventSplitter(meter, options.MaxEventBytes);
+        var buffer = ArrayPool<byte>.Shared.Rent(ReadBytes);
+        var used = 0;
+        var firstByte = 0L;
+        using var silence = new Silence(deadline, options, time);
+        try
+        {
+            await using var upstream = await answer.Content.ReadAsStreamAsync(deadline.Token);
+            while (true)
+            {
+                if (used == buffer.Length)
+                {
+                    buffer = Grow(buffer, used);
+                }
+                silence.Restart(client.Left);
+                var read = await upstream.ReadAsync(buffer.AsMemory(used), silence.Token);
+                if (read == 0)
+                {
+                    splitter.Finish(buffer.AsSpan(0, used), client.Writer);
+                    await client.FlushAsync();
+                    return new StreamEnd(Complete: true, GivenUp: false, firstByte);
+                }
+                firstByte = firstByte == 0 ? time.GetTimestamp() : firstByte;
+                used += read;
+                var done = splitter.Pass(buffer.AsSpan(0, used), client.Writer);
+                used -= done;
+                buffer.AsSpan(done, used).CopyTo(buffer);
+                await client.FlushAsync();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return new StreamEnd(Complete: false, GivenUp: true, firstByte);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            splitter.Finish(buffer.AsSpan(0, used), client.Writer);
+            await client.FlushAsync();
+            return new StreamEnd(Complete: false, GivenUp: false, firstByte);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    static byte[] Grow(byte[] buffer, int used)
+    {
+        var larger = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
+        buffer.AsSpan(0, used).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(buffer);
+        return larger;
+    }
+
+    /// <summary>The client as far as it is there: writes to one that left go nowhere.</summary>
+    sealed class ClientSide(Exchange exchange)
+    {
+        readonly PipeWriter pipe = exchange.Http.Response.BodyWriter;
+        readonly NowhereWriter nowhere = new();
+        bool left;
+
+        public bool Left => left |= exchange.ClientLeft;
+        public IBufferWriter<byte> Writer => Left ? nowhere : pipe;
+
+        public async ValueTask FlushAsync()
+        {
+            if (Left)
+            {
+                return;
+            }
+            try
+            {
+                var flushed = await pipe.FlushAsync(exchange.Http.RequestAborted);
+                left = flushed.IsCompleted || flushed.IsCanceled;
+            }
+            catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException)
+            {
+                left = true;
+            }
+        }
+    }
+
+    sealed class NowhereWriter : IBufferWriter<byte>
+    {
+        byte[] scrap = new byte[256];
+
+        public void Advance(int count)
+        {
+        }
+
+        public Memory<byte> GetMemory(int sizeHint = 0) => Scrap(sizeHint);
+
+        public Span<byte> GetSpan(int sizeHint = 0) => Scrap(sizeHint);
+
+        byte[] Scrap(int size) => size <= scrap.Length ? scrap : scrap = new byte[Math.Min(size, 64 << 10)];
+    }
+
+    /// <summary>Ends a read when the provider is silent for too long, or when draining has lasted long enough.</summary>
+    sealed class Silence : IDisposable
+    {
+        readonly CancellationTokenSource source;
+        readonly ForwardOptions options;
+        readonly TimeProvider time;
+        long drainStarted;
+
+        public Silence(CancellationTokenSource deadline, ForwardOptions options, TimeProvider time)
+        {
+            this.options = options;
+            this.time = time;
+            source = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+        }
+
+        public CancellationToken Token => source.Token;
+
+        public void Restart(bool clientLeft)
+        {
+            var wait = options.StreamIdleTimeout;
+            if (clientLeft)
+            {
+                drainStarted = drainStarted == 0 ? time.GetTimestamp() : drainStarted;
+                var left = options.DrainTimeout - time.GetElapsedTime(drainStarted);
+                wait = left < wait ? (left > TimeSpan.Zero ? left : TimeSpan.Zero) : wait;
+            }
+            source.CancelAfter(wait);
+        }
+
+        public void Dispose() => source.Dispose();
+    }
+}

@@ -1,0 +1,37 @@
+using System.Net;
+using CurateMe.Gateway.Providers;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>The connections to one provider.</summary>
+sealed class Upstream : IDisposable
+{
+    readonly HttpMessageInvoker invoker;
+
+    public Upstream(ProviderRow row, ForwardOptions options)
+    {
+        Row = row;
+        invoker = new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            UseCookies = false,
+            ActivityHeadersPropagator = null,
+            ConnectTimeout = options.ConnectTimeout,
+            EnableMultipleHttp2Connections = true,
+            MaxConnectionsPerServer = int.MaxValue,
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
+            // Providers move behind their names; a connection must not outlive that by much.
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            MaxResponseHeadersLength = 64,
+        });
+        IsSecure = row.BaseUrl.StartsWith("https:", StringComparison.OrdinalIgnoreCase);
+    }
+
+    public ProviderRow Row { get; }
+    public bool IsSecure { get; }
+
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) => invoker.SendAsync(request, ct);
+
+    public void Dispose() => invoker.Dispose();
+}

@@ -9,6 +9,26 @@ namespace CurateMe.Gateway.Proxy;
 /// </summary>
 sealed class PromptHash(byte[] key)
 {
+    const string FileName = "prompt-hash.key";
+
+    /// <summary>With the data directory's own key, made when it is missing.</summary>
+    public static PromptHash FromFile(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path))
+        {
+            Directory.CreateDirectory(directory);
+            using var made = new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+            made.Write(RandomNumberGenerator.GetBytes(32));
+        }
+        return new PromptHash(File.ReadAllBytes(path));
+    }
+
     public ulong Of(ReadOnlySpan<byte> body)
     {
         Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];

@@ -80,7 +80,7 @@ sealed partial class RequestPipeline(
         // 1
         var request = exchange.Http.Request;
         var found = keys.FindAsync(PresentedKey.Find(request, out var keyFromOwnHeader), exchange.Http.RequestAborted);
-        var principal = exchange.Principal = Authentic(await found, exchange);
+        var principal = exchange.Principal = Authentication.Require(await found, exchange);
 
         // 2
         RequireType(request, route.Dialect);
@@ -111,30 +111,6 @@ sealed partial class RequestPipeline(
         metrics.OnForward(time.GetElapsedTime(exchange.Started).TotalSeconds);
         await delivery.DeliverAsync(new Call(exchange, target, url, body, patches, providerKey), hold, facts, policy);
         metrics.OnSettled(record);
-    }
-
-    Principal Authentic(Principal? principal, Exchange exchange)
-    {
-        if (principal is null)
-        {
-            throw new RefusedException(ErrorCode.InvalidApiKey, "The API key is missing or unknown.", "Send a key of this gateway, e.g. as Authorization: Bearer cm_sk_…");
-        }
-        switch (principal.StateAt(exchange.Admitted))
-        {
-            case KeyState.Disabled:
-                throw new RefusedException(ErrorCode.KeyDisabled, $"The API key {principal.KeyId} is disabled.", "Ask an administrator to enable it, or use another.");
-            case KeyState.Rotated:
-                throw new RefusedException(ErrorCode.KeyRotated, $"The secret of API key {principal.KeyId} was replaced.", $"Use the current secret of {principal.KeyId}.");
-            case KeyState.Expired:
-                throw new RefusedException(ErrorCode.KeyExpired, $"The API key {principal.KeyId} has expired.", "Ask an administrator for a new one.");
-            default:
-                break;
-        }
-        if (principal.Ips is { } ips && !ips.Allows(exchange.Http.Connection.RemoteIpAddress))
-        {
-            throw new RefusedException(ErrorCode.IpNotAllowed, $"The API key {principal.KeyId} is not accepted from this address.", "Call from an allowed address, or change the key's ip_allowlist.");
-        }
-        return principal;
     }
 
     Target Aim(Route route, RequestFacts facts, Principal principal)

@@ -50,6 +50,9 @@ public sealed class ModelPrice
         }
     }
 
+    /// <summary>A model without a price, where policy lets it pass: nothing it does costs anything, and nothing bounds it.</summary>
+    internal static ModelPrice Unpriced(string provider, string model) => new(new PriceRow { Provider = provider, Model = model, File = "" });
+
     public string Provider { get; }
 
     /// <summary>The name a caller sends; <c>*</c> for a row that prices every other model of its provider.</summary>

@@ -1,0 +1,40 @@
+using CurateMe.Gateway.Hosting;
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Journal;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Gateway.Health;
+
+/// <summary>The state of the gateway for load balancers and operators; no authentication, no secrets, no tenants.</summary>
+/// <param name="Status">healthy, degraded (serving, something is away) or unhealthy (requests are refused, or soon lost to sight).</param>
+public sealed record HealthReport(
+    string Status, bool CountersConnected, bool LedgerConnected, double LedgerLatencyMs, long QueueDepth, long OldestMs, long LiveHolds, string? JournalFault, string? LedgerError);
+
+static class HealthEndpoints
+{
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        app.MapGet("/health", async http => await WriteAsync(http, await ReportAsync(http.RequestServices, http.RequestAborted)));
+        app.MapGet("/health/live", static () => Results.Text("alive\n"));
+        app.MapGet("/health/ready", static (LedgerService ledger, JournalFile journal) =>
+            ledger.Ready && journal.Fault is null ? Results.Text("ready\n") : Results.Text("not ready\n", statusCode: StatusCodes.Status503ServiceUnavailable));
+    }
+
+    static async Task<HealthReport> ReportAsync(IServiceProvider services, CancellationToken ct)
+    {
+        var journal = services.GetRequiredService<JournalFile>();
+        var recorder = services.GetRequiredService<Recorder>().Figures;
+        var counters = await services.GetRequiredService<ICounterStore>().CheckAsync(ct);
+        var ledger = await services.GetRequiredService<IUsageLedger>().CheckAsync(ct);
+        var status = journal.Fault is not null ? "unhealthy" : !counters.Connected || !ledger.Connected || recorder.LastError is not null ? "degraded" : "healthy";
+        return new HealthReport(
+            status, counters.Connected, ledger.Connected, ledger.LatencyMs, recorder.QueueDepth, recorder.OldestMs, counters.LiveHolds, journal.Fault, recorder.LastError);
+    }
+
+    // 200 also when degraded: the gateway serves, and a balancer that took it away would only make it worse.
+    static Task WriteAsync(HttpContext http, HealthReport report)
+    {
+        http.Response.StatusCode = report.Status == "unhealthy" ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+        return http.Response.WriteAsJsonAsync(report, HealthJson.Default.HealthReport);
+    }
+}

@@ -1,0 +1,66 @@
+using CurateMe.Gateway.Health;
+using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Proxy;
+using CurateMe.Gateway.Telemetry;
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Configuration;
+using CurateMe.Ledger.Holds;
+using CurateMe.Ledger.Journal;
+using CurateMe.Ledger.Reconciliation;
+using CurateMe.Ledger.Records;
+using CurateMe.Ledger.Sqlite;
+
+namespace CurateMe.Gateway.Hosting;
+
+/// <summary>Puts the gateway together.</summary>
+static class GatewayApp
+{
+    /// <summary>The app with everything registered and mapped, not started.</summary>
+    public static WebApplication Build(WebApplicationBuilder builder, GatewaySettings settings)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = settings.Forward.MaxBodyBytes + 1L;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 64 << 10;
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(45));
+        AddLedger(builder.Services, settings);
+        AddDataPlane(builder.Services, settings);
+        builder.Services.AddKeys();
+        var app = builder.Build();
+        DataPlane.Map(app, settings.Providers);
+        HealthEndpoints.Map(app);
+        return app;
+    }
+
+    static void AddLedger(IServiceCollection services, GatewaySettings settings)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(settings);
+        services.AddSingleton(_ => JournalFile.Open(settings.Journal));
+        services.AddSingleton<ICounterStore, InProcessCounters>();
+        services.AddSingleton<IUsageLedger>(s => SqliteLedger.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IConfigStore>(s => SqliteConfigStore.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(settings.Recorder);
+        services.AddSingleton<Recorder>();
+        services.AddSingleton<HoldDesk>();
+        services.AddSingleton<CounterResets>();
+        services.AddSingleton<Reconciler>();
+        services.AddSingleton<LedgerService>();
+        services.AddHostedService(s => s.GetRequiredService<LedgerService>());
+    }
+
+    static void AddDataPlane(IServiceCollection services, GatewaySettings settings)
+    {
+        services.AddMetrics();
+        services.AddSingleton(settings.Forward);
+        services.AddSingleton(_ => new TargetDirectory(settings.Providers, settings.Prices, settings.Forward));
+        services.AddSingleton<Forwarder>();
+        services.AddSingleton<StreamRelay>();
+        services.AddSingleton<AnswerDelivery>();
+        services.AddSingleton<RequestMetrics>();
+        services.AddSingleton(_ => PromptHash.FromFile(settings.DataDirectory));
+        services.AddSingleton<RequestPipeline>();
+    }
+}

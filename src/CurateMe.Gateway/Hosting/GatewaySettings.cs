@@ -1,0 +1,178 @@
+using System.Globalization;
+using CurateMe.Gateway.Configuration;
+using CurateMe.Gateway.Providers;
+using CurateMe.Gateway.Proxy;
+using CurateMe.Ledger.Journal;
+using CurateMe.Ledger.Pricing;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Gateway.Hosting;
+
+/// <summary>All of the configuration, read once and checked; nothing reads a key anywhere else.</summary>
+sealed record GatewaySettings
+{
+    /// <summary><c>CM_DATA_DIR</c>: where everything that must last lies.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary><c>ADMIN_TOKEN</c>; null has one made at the first start.</summary>
+    public string? AdminToken { get; init; }
+
+    /// <summary><c>--demo</c>: the built-in simulator answers for every provider.</summary>
+    public bool Demo { get; init; }
+    public required RecorderOptions Recorder { get; init; }
+    public required JournalOptions Journal { get; init; }
+    public required ForwardOptions Forward { get; init; }
+    public required IReadOnlyList<ProviderRow> Providers { get; init; }
+    public required PriceList Prices { get; init; }
+
+    /// <summary>Reads the configuration.</summary>
+    /// <exception cref="ConfigurationException">Lists every fault.</exception>
+    public static GatewaySettings Read(IConfiguration configuration, bool demo)
+    {
+        var faults = new ConfigurationFaults();
+        var directory = Path.GetFullPath(configuration["CM_DATA_DIR"] is { Length: > 0 } given ? given : "data");
+        CheckStores(configuration, faults);
+        var settings = new GatewaySettings
+        {
+            DataDirectory = directory,
+            AdminToken = ReadAdminToken(configuration, faults),
+            Demo = demo,
+            Recorder = new RecorderOptions
+            {
+                Workers = ReadNumber(configuration, "COST_RECORDER_WORKERS", 2, 1, 64, faults),
+                BatchSize = ReadNumber(configuration, "COST_RECORDER_BATCH_SIZE", 20, 1, 10_000, faults),
+            },
+            Journal = ReadJournal(configuration, directory, faults),
+            Forward = ReadForward(configuration, faults),
+            Providers = ReadProviders(configuration, faults),
+            Prices = ReadPrices(configuration, faults),
+        };
+        faults.ThrowIfAny();
+        return settings;
+    }
+
+    static void CheckStores(IConfiguration configuration, ConfigurationFaults faults)
+    {
+        var redis = !string.IsNullOrEmpty(configuration["REDIS_URL"]);
+        var mongo = !string.IsNullOrEmpty(configuration["MONGODB_URL"]);
+        if (redis && !mongo)
+        {
+            faults.Add("MONGODB_URL", "is missing while REDIS_URL is set; shared mode needs both, the embedded default neither");
+        }
+        if (mongo && !redis)
+        {
+            faults.Add("REDIS_URL", "is missing while MONGODB_URL is set; shared mode needs both, the embedded default neither");
+        }
+        if (mongo && redis)
+        {
+            faults.Add("REDIS_URL", "and MONGODB_URL ask for shared stores, which this release does not have; leave both out");
+        }
+    }
+
+    static string? ReadAdminToken(IConfiguration configuration, ConfigurationFaults faults)
+    {
+        var token = configuration["ADMIN_TOKEN"];
+        if (token is { Length: > 0 and < 16 })
+        {
+            faults.Add("ADMIN_TOKEN", "is shorter than 16 characters; use a long random one, or leave it out to have one made");
+        }
+        return string.IsNullOrEmpty(token) ? null : token;
+    }
+
+    static JournalOptions ReadJournal(IConfiguration configuration, string directory, ConfigurationFaults faults)
+    {
+        var durability = JournalDurability.Process;
+        if (configuration["Journal:Durability"] is { } text && !Enum.TryParse(text, ignoreCase: true, out durability))
+        {
+            faults.Add("Journal__Durability", "is not one of process, disk");
+        }
+        return new JournalOptions
+        {
+            Directory = Path.Combine(directory, "journal"),
+            Durability = durability,
+            SegmentBytes = (long)ReadNumber(configuration, "Journal:SegmentMegabytes", 64, 1, 1024, faults) << 20,
+        };
+    }
+
+    static ForwardOptions ReadForward(IConfiguration configuration, ConfigurationFaults faults)
+    {
+        var standard = new ForwardOptions();
+        return new ForwardOptions
+        {
+            MaxBodyBytes = ReadNumber(configuration, "Forward:MaxBodyBytes", standard.MaxBodyBytes, 1024, 256 << 20, faults),
+            Retries = ReadNumber(configuration, "Forward:Retries", standard.Retries, 0, 10, faults),
+            ConnectTimeout = ReadSeconds(configuration, "Forward:ConnectTimeoutSeconds", standard.ConnectTimeout, faults),
+            TotalTimeout = ReadSeconds(configuration, "Forward:TotalTimeoutSeconds", standard.TotalTimeout, faults),
+            StreamIdleTimeout = ReadSeconds(configuration, "Forward:StreamIdleTimeoutSeconds", standard.StreamIdleTimeout, faults),
+            DrainTimeout = ReadSeconds(configuration, "Forward:DrainTimeoutSeconds", standard.DrainTimeout, faults),
+        };
+    }
+
+    static List<ProviderRow> ReadProviders(IConfiguration configuration, ConfigurationFaults faults)
+    {
+        var rows = ProviderRows.BuiltIn.ToList();
+        foreach (var section in configuration.GetSection("Providers").GetChildren())
+        {
+            var name = section.Key.ToLowerInvariant();
+            if (name.Length is 0 or > 64 || !name.All(static c => char.IsAsciiLetterOrDigit(c) || c == '-'))
+            {
+                faults.Add($"Providers__{section.Key}", "is no provider name; use letters, digits and dashes");
+                continue;
+            }
+            var at = rows.FindIndex(r => r.Name == name);
+            var row = (section.Get<ProviderOptions>() ?? new ProviderOptions()).Apply(at < 0 ? null : rows[at], name, faults);
+            if (at < 0)
+            {
+                rows.Add(row);
+            }
+            else
+            {
+                rows[at] = row;
+            }
+        }
+        return rows;
+    }
+
+    static PriceList ReadPrices(IConfiguration configuration, ConfigurationFaults faults)
+    {
+        if (configuration["CM_PRICES"] is not { Length: > 0 } paths)
+        {
+            return PriceList.BuiltIn;
+        }
+        var files = new List<(string, Stream)>();
+        try
+        {
+            foreach (var path in paths.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
+            {
+                files.Add((path, File.OpenRead(path)));
+            }
+            return PriceList.LoadOver(files);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PriceListException)
+        {
+            faults.Add("CM_PRICES", "cannot be used: " + e.Message);
+            return PriceList.BuiltIn;
+        }
+        finally
+        {
+            files.ForEach(static f => f.Item2.Dispose());
+        }
+    }
+
+    static TimeSpan ReadSeconds(IConfiguration configuration, string key, TimeSpan standard, ConfigurationFaults faults) =>
+        TimeSpan.FromSeconds(ReadNumber(configuration, key, (int)standard.TotalSeconds, 1, 86_400, faults));
+
+    static int ReadNumber(IConfiguration configuration, string key, int standard, int least, int most, ConfigurationFaults faults)
+    {
+        if (configuration[key] is not { Length: > 0 } text)
+        {
+            return standard;
+        }
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most)
+        {
+            return value;
+        }
+        faults.Add(key.Replace(":", "__", StringComparison.Ordinal), $"must be a whole number from {least} to {most}");
+        return standard;
+    }
+}

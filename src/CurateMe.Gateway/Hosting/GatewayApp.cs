@@ -16,7 +16,7 @@ namespace CurateMe.Gateway.Hosting;
 static class GatewayApp
 {
     /// <summary>The app with everything registered and mapped, not started.</summary>
-    public static WebApplication Build(WebApplicationBuilder builder, GatewaySettings settings)
+    public static WebApplication Build(WebApplicationBuilder builder, GatewaySettings settings, Action<IServiceCollection>? overrides = null)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -28,6 +28,7 @@ static class GatewayApp
         AddLedger(builder.Services, settings);
         AddDataPlane(builder.Services, settings);
         builder.Services.AddKeys();
+        overrides?.Invoke(builder.Services);
         var app = builder.Build();
         DataPlane.Map(app, settings.Providers);
         HealthEndpoints.Map(app);

@@ -19,6 +19,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
         var exchange = call.Exchange;
         PlainAnswer? plain = null;
         HttpResponseMessage? answer = null;
+        ClientStream? client = null;
         var broken = false;
         try
         {
@@ -28,7 +29,8 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
                 hold.Record.StatusCode = (int)answer.StatusCode;
                 if (answer.IsSuccessStatusCode && IsEventStream(answer))
                 {
-                    broken = await StreamAsync(call, answer, hold, facts, policy, deadline);
+                    client = OpenStream(exchange, answer);
+                    broken = await StreamAsync(client, call, answer, hold, facts, policy, deadline);
                 }
                 else
                 {
@@ -46,8 +48,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
             }
             else
             {
-                exchange.WriteTrailers();
-                await exchange.Http.Response.CompleteAsync();
+                await client!.EndAsync();
             }
         }
         finally
@@ -83,19 +84,24 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
         return plain;
     }
 
-    // True when the stream broke off, so that the client must see a broken connection too.
-    async Task<bool> StreamAsync(Call call, HttpResponseMessage answer, Hold hold, RequestFacts facts, OrgPolicy policy, CancellationTokenSource deadline)
+    static ClientStream OpenStream(Exchange exchange, HttpResponseMessage answer)
     {
-        var exchange = call.Exchange;
-        var meter = exchange.Dialect.Meter(facts, call.Target.Upstream.Row);
         if (!exchange.ClientLeft)
         {
             HeaderHygiene.CopyToClient(answer, exchange.Http.Response.Headers);
             exchange.Http.Response.StatusCode = (int)answer.StatusCode;
             exchange.WriteHeaders();
-            exchange.DeclareTrailers();
         }
-        var end = await relay.PassAsync(exchange, answer, meter, deadline);
+        return new ClientStream(exchange);
+    }
+
+    // True when the stream broke off, so that the client must see a broken connection too.
+    async Task<bool> StreamAsync(
+        ClientStream client, Call call, HttpResponseMessage answer, Hold hold, RequestFacts facts, OrgPolicy policy, CancellationTokenSource deadline)
+    {
+        var exchange = call.Exchange;
+        var meter = exchange.Dialect.Meter(facts, call.Target.Upstream.Row);
+        var end = await relay.PassAsync(client, answer, meter, deadline);
         if (end.FirstByte != 0)
         {
             hold.Record.TtftMs = (int)time.GetElapsedTime(exchange.Started, end.FirstByte).TotalMilliseconds;

@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace CurateMe.Gateway.Proxy;
 
 /// <summary>
@@ -18,7 +16,7 @@ sealed class EventSplitter(UsageMeter meter, int maxEventBytes)
     /// Looks at bytes that begin at an event's start, writes those of whole events that the client may see, and says how many are done with.
     /// The caller gives the rest again with what follows.
     /// </summary>
-    public int Pass(ReadOnlySpan<byte> bytes, IBufferWriter<byte> client)
+    public int Pass(ReadOnlySpan<byte> bytes, ClientStream client)
     {
         if (GaveUp)
         {
@@ -57,7 +55,7 @@ sealed class EventSplitter(UsageMeter meter, int maxEventBytes)
     }
 
     /// <summary>The provider ended without the last blank line: what is left may still be an event.</summary>
-    public void Finish(ReadOnlySpan<byte> rest, IBufferWriter<byte> client)
+    public void Finish(ReadOnlySpan<byte> rest, ClientStream client)
     {
         if (rest.IsEmpty || GaveUp || Show(rest))
         {

@@ -3,15 +3,12 @@ using CurateMe.Gateway.Keys;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace CurateMe.Gateway.Proxy;
 
 /// <summary>One request on its way, and what its answer's headers will say.</summary>
 sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeOffset admitted, long started)
 {
-    static readonly string[] Trailers = ["X-CM-Cost", "X-CM-Daily-Cost", "X-CM-Daily-Budget"];
-
     NanoUsd cost;
     NanoUsd daySpent;
     RateFigures rate;
@@ -73,26 +70,35 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         }
     }
 
-    /// <summary>Announces the trailers that will carry the settled figures of a stream.</summary>
+    /// <summary>What a stream's end tells.</summary>
+    public const string TrailerNames = "X-CM-Cost, X-CM-Daily-Cost, X-CM-Daily-Budget";
+
+    /// <summary>The settled figures, for a stream's end.</summary>
+    public (string Name, string Value)[] Trailers() =>
+    [
+        ("X-CM-Cost", cost.ToString()),
+        ("X-CM-Daily-Cost", daySpent.ToString()),
+        ("X-CM-Daily-Budget", DailyBudget(Principal!)),
+    ];
+
+    /// <summary>Announces the trailers where the server sends them itself.</summary>
     public void DeclareTrailers()
     {
         if (Http.Response.SupportsTrailers())
         {
-            foreach (var trailer in Trailers)
-            {
-                Http.Response.DeclareTrailer(trailer);
-            }
+            Http.Response.Headers.Trailer = TrailerNames;
         }
     }
 
-    /// <summary>Writes the settled figures after a stream.</summary>
-    public void WriteTrailers()
+    /// <summary>Hands the trailers to the server.</summary>
+    public void AppendTrailers()
     {
-        if (Http.Response.SupportsTrailers() && !ClientLeft)
+        if (Http.Response.SupportsTrailers())
         {
-            Http.Response.AppendTrailer("X-CM-Cost", cost.ToString());
-            Http.Response.AppendTrailer("X-CM-Daily-Cost", daySpent.ToString());
-            Http.Response.AppendTrailer("X-CM-Daily-Budget", DailyBudget(Principal!));
+            foreach (var (name, value) in Trailers())
+            {
+                Http.Response.AppendTrailer(name, value);
+            }
         }
     }
 

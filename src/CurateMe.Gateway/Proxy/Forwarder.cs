@@ -50,7 +50,7 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
         }
     }
 
-    HttpRequestMessage Request(Call call)
+    static HttpRequestMessage Request(Call call)
     {
         var row = call.Target.Upstream.Row;
         var incoming = call.Exchange.Http.Request;

@@ -18,12 +18,12 @@ sealed class PromptHash(byte[] key)
         if (!File.Exists(path))
         {
             Directory.CreateDirectory(directory);
-            using var made = new FileStream(path, new FileStreamOptions
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
             {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.Write,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+            using var made = new FileStream(path, options);
             made.Write(RandomNumberGenerator.GetBytes(32));
         }
         return new PromptHash(File.ReadAllBytes(path));

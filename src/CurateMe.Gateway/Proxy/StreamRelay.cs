@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 
 namespace CurateMe.Gateway.Proxy;
 
@@ -16,9 +15,8 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
 {
     const int ReadBytes = 16 << 10;
 
-    public async Task<StreamEnd> PassAsync(Exchange exchange, HttpResponseMessage answer, UsageMeter meter, CancellationTokenSource deadline)
+    public async Task<StreamEnd> PassAsync(ClientStream client, HttpResponseMessage answer, UsageMeter meter, CancellationTokenSource deadline)
     {
-        var client = new ClientSide(exchange);
         var splitter = new EventSplitter(meter, options.MaxEventBytes);
         var buffer = ArrayPool<byte>.Shared.Rent(ReadBytes);
         var used = 0;
@@ -37,13 +35,13 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
                 var read = await upstream.ReadAsync(buffer.AsMemory(used), silence.Token);
                 if (read == 0)
                 {
-                    splitter.Finish(buffer.AsSpan(0, used), client.Writer);
+                    splitter.Finish(buffer.AsSpan(0, used), client);
                     await client.FlushAsync();
                     return new StreamEnd(Complete: true, GivenUp: false, firstByte);
                 }
                 firstByte = firstByte == 0 ? time.GetTimestamp() : firstByte;
                 used += read;
-                var done = splitter.Pass(buffer.AsSpan(0, used), client.Writer);
+                var done = splitter.Pass(buffer.AsSpan(0, used), client);
                 used -= done;
                 buffer.AsSpan(done, used).CopyTo(buffer);
                 await client.FlushAsync();
@@ -55,7 +53,7 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {
-            splitter.Finish(buffer.AsSpan(0, used), client.Writer);
+            splitter.Finish(buffer.AsSpan(0, used), client);
             await client.FlushAsync();
             return new StreamEnd(Complete: false, GivenUp: false, firstByte);
         }
@@ -71,49 +69,6 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
         buffer.AsSpan(0, used).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(buffer);
         return larger;
-    }
-
-    /// <summary>The client as far as it is there: writes to one that left go nowhere.</summary>
-    sealed class ClientSide(Exchange exchange)
-    {
-        readonly PipeWriter pipe = exchange.Http.Response.BodyWriter;
-        readonly NowhereWriter nowhere = new();
-        bool left;
-
-        public bool Left => left |= exchange.ClientLeft;
-        public IBufferWriter<byte> Writer => Left ? nowhere : pipe;
-
-        public async ValueTask FlushAsync()
-        {
-            if (Left)
-            {
-                return;
-            }
-            try
-            {
-                var flushed = await pipe.FlushAsync(exchange.Http.RequestAborted);
-                left = flushed.IsCompleted || flushed.IsCanceled;
-            }
-            catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException)
-            {
-                left = true;
-            }
-        }
-    }
-
-    sealed class NowhereWriter : IBufferWriter<byte>
-    {
-        byte[] scrap = new byte[256];
-
-        public void Advance(int count)
-        {
-        }
-
-        public Memory<byte> GetMemory(int sizeHint = 0) => Scrap(sizeHint);
-
-        public Span<byte> GetSpan(int sizeHint = 0) => Scrap(sizeHint);
-
-        byte[] Scrap(int size) => size <= scrap.Length ? scrap : scrap = new byte[Math.Min(size, 64 << 10)];
     }
 
     /// <summary>Ends a read when the provider is silent for too long, or when draining has lasted long enough.</summary>

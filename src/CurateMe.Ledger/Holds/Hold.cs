@@ -73,7 +73,7 @@ public sealed class Hold : IAsyncDisposable
         Record.Usage = usage;
         Record.Source = source;
         Record.Status = status;
-// An estimate is no bill: it never takes more than was set aside.
+        // An estimate is no bill: it never takes more than was set aside.
         Record.Cost = source == UsageSource.Estimated ? NanoUsd.Min(cost, Record.Hold) : cost;
     }
 

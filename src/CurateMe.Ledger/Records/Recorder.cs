@@ -27,6 +27,7 @@ public sealed class Recorder : IAsyncDisposable
     JournalPosition saved;
     long savedAt;
     bool saving;
+    int disposed;
     long recorded;
     long retries;
     volatile string? lastError;
@@ -89,6 +90,10 @@ public sealed class Recorder : IAsyncDisposable
     /// <summary>Stops. What the ledger does not have yet stays in the journal for the next start.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
         await stop.CancelAsync().ConfigureAwait(false);
         await running.ConfigureAwait(false);
         using var limit = new CancellationTokenSource(options.RetryTo, time);

@@ -119,7 +119,7 @@ ref struct ChatRequestReader
         {
             var name = NameOf(ref json);
             // A provider may believe the first or the last of two; a bound needs one.
-            if (name != Governed.None && (seen & name) != 0)
+            if (name != Governed.None && (seen & name) != Governed.None)
             {
                 throw new RefusedException(ErrorCode.InvalidField, $"The field \"{json.GetString()}\" is there twice.", "Send it once.", json.GetString());
             }

@@ -1,0 +1,102 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Text;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace CurateMe.Gateway.Proxy;
+
+/// <summary>
+/// The client's side of a stream: pieces go out as they are flushed, and figures that are known only at the end go out as trailers.
+/// Kestrel sends no trailers over HTTP/1.1, so there the chunks are framed here. Writes to a client that left go nowhere.
+/// </summary>
+sealed class ClientStream
+{
+    readonly Exchange exchange;
+    readonly PipeWriter pipe;
+    readonly bool chunked;
+    bool left;
+
+    /// <summary>Call it before the answer begins, with its headers set.</summary>
+    public ClientStream(Exchange exchange)
+    {
+        this.exchange = exchange;
+        var response = exchange.Http.Response;
+        pipe = response.BodyWriter;
+        chunked = HttpProtocol.IsHttp11(exchange.Http.Request.Protocol);
+        if (Left)
+        {
+            return;
+        }
+        if (chunked)
+        {
+            response.Headers.TransferEncoding = "chunked";
+            response.Headers.Trailer = Exchange.TrailerNames;
+        }
+        else
+        {
+            exchange.DeclareTrailers();
+        }
+    }
+
+    public bool Left => left |= exchange.ClientLeft;
+
+    public void Write(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty || Left)
+        {
+            return;
+        }
+        if (!chunked)
+        {
+            pipe.Write(bytes);
+            return;
+        }
+        var head = pipe.GetSpan(10);
+        bytes.Length.TryFormat(head, out var digits, "x", CultureInfo.InvariantCulture);
+        "\r\n"u8.CopyTo(head[digits..]);
+        pipe.Advance(digits + 2);
+        pipe.Write(bytes);
+        pipe.Write("\r\n"u8);
+    }
+
+    /// <summary>Sends what was written; from then on a client that is gone is known to be.</summary>
+    public async ValueTask FlushAsync()
+    {
+        if (Left)
+        {
+            return;
+        }
+        try
+        {
+            var flushed = await pipe.FlushAsync(exchange.Http.RequestAborted);
+            left = flushed.IsCompleted || flushed.IsCanceled;
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException)
+        {
+            left = true;
+        }
+    }
+
+    /// <summary>Ends the stream with its trailers.</summary>
+    public async ValueTask EndAsync()
+    {
+        if (Left)
+        {
+            return;
+        }
+        if (!chunked)
+        {
+            exchange.AppendTrailers();
+            await exchange.Http.Response.CompleteAsync();
+            return;
+        }
+        var text = new StringBuilder("0\r\n");
+        foreach (var (name, value) in exchange.Trailers())
+        {
+            text.Append(name).Append(": ").Append(value).Append("\r\n");
+        }
+        pipe.Write(Encoding.ASCII.GetBytes(text.Append("\r\n").ToString()));
+        await FlushAsync();
+    }
+}

@@ -62,7 +62,7 @@ sealed class GatewayRig : IAsyncDisposable
         builder.Services.AddSingleton(lines);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         var settings = Demo.AnswerFrom(host, GatewaySettings.Read(builder.Configuration, demo: true));
-        var app = GatewayApp.Build(builder, settings, s => { s.AddSingleton<IConfigStore>(new CurateMe.Testing.Configuration.MemoryConfigStore()); services?.Invoke(s); });
+        var app = GatewayApp.Build(builder, settings, services);
         await app.StartAsync();
         return new GatewayRig(data, directory is null, host, app);
     }

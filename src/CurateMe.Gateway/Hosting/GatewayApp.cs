@@ -42,7 +42,7 @@ static class GatewayApp
         services.AddSingleton(_ => JournalFile.Open(settings.Journal));
         services.AddSingleton<ICounterStore, InProcessCounters>();
         services.AddSingleton<IUsageLedger>(s => SqliteLedger.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IConfigStore>(s => SqliteConfigStore.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IConfigStore>(_ => SqliteConfigStore.Open(settings.DataDirectory));
         services.AddSingleton(settings.Recorder);
         services.AddSingleton<Recorder>();
         services.AddSingleton<HoldDesk>();

@@ -59,11 +59,13 @@ static class Admission
         HoldVerdict.RateLimited => new RefusedException(
             ErrorCode.RateLimited,
             $"Rate limit of {NodeName(outcome)} reached: {outcome.Rate.Limit} requests a minute.",
-            "Wait as long as Retry-After says, or ask for a higher rate_limit_rpm.") { RetryAfterMs = outcome.Rate.RetryAfterMs },
+            "Wait as long as Retry-After says, or ask for a higher rate_limit_rpm.")
+        { RetryAfterMs = outcome.Rate.RetryAfterMs },
         HoldVerdict.ConcurrencyLimited => new RefusedException(
             ErrorCode.RateLimited,
             $"{NodeName(outcome)} already has {outcome.BlockedAt!.MaxConcurrency} requests in flight, its limit.",
-            "Wait for one to end, or ask for a higher max_concurrency.") { RetryAfterMs = 1000 },
+            "Wait for one to end, or ask for a higher max_concurrency.")
+        { RetryAfterMs = 1000 },
         _ => OverBudget(in outcome, in wish, in quote),
     };
 

@@ -33,7 +33,7 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
     {
         if (_behaviour.LatencyMs > 0 && !await call.Simulator.Pause(_behaviour.LatencyMs, gone))
         {
-            ChargeGenerated();
+            Abandon();
             return;
         }
         if (await call.FailsBeforeAnswer(units, stream: true))
@@ -60,7 +60,7 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
             await _response.Body.FlushAsync(CancellationToken.None);
             if (!await call.Simulator.Pause(_behaviour.TtfbMs, gone))
             {
-                ChargeGenerated();
+                Abandon();
                 return;
             }
         }
@@ -125,7 +125,7 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
                 await Send(buffer.WrittenMemory);
                 await Flush();
                 await call.Simulator.Pause(Timeout.Infinite, gone);
-                ChargeGenerated();
+                Abandon();
                 return true;
             default:
                 return false;
@@ -137,6 +137,13 @@ internal sealed class EventStream(SimulatedCall call, BillCounts units, ArrayBuf
         var dialect = call.Operation.Dialect;
         var body = ProviderError.Of(dialect == Dialect.Anthropic ? 529 : 500).Body(dialect, call.Id("req_"));
         return [.. dialect == Dialect.Anthropic ? "event: error\ndata: "u8 : "data: "u8, .. body.Span, .. "\n\n"u8];
+    }
+
+    /// <summary>Ends without an end: the caller has left, or the simulator stops.</summary>
+    void Abandon()
+    {
+        ChargeGenerated();
+        Connections.Reset(call.Context);
     }
 
     void ChargeGenerated() => call.Charge(

@@ -88,7 +88,10 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
     public async Task AnswerAsync(BillCounts units, ReadOnlyMemory<byte> body, string contentType = "application/json")
     {
         if (behaviour.LatencyMs > 0 && !await simulator.Pause(behaviour.LatencyMs, simulator.Stopping))
+        {
+            Connections.Reset(context);
             return;
+        }
         if (await FailsBeforeAnswer(units, stream: false))
             return;
         Charge(units, stream: false, cancelled: false);
@@ -137,10 +140,11 @@ internal sealed class SimulatedCall(ProviderSimulator simulator, HttpContext con
             return false;
         if (behaviour.Bill == Billing.Full)
             Charge(units, stream, cancelled: false);
-        if (behaviour.Fail == Fault.ConnectResetBeforeHeaders)
-            Connections.Reset(context);
-        else if (behaviour.Fail == Fault.Hang)
+        if (behaviour.Fail == Fault.Hang)
             await simulator.Pause(Timeout.Infinite, context.RequestAborted);
+        // A hung call that the simulator's end sets free must not pass for an empty answer
+        if (behaviour.Fail is Fault.Hang or Fault.ConnectResetBeforeHeaders)
+            Connections.Reset(context);
         else
             await RefuseAsync(ProviderError.Of(behaviour.Status));
         return true;

@@ -9,7 +9,7 @@ internal sealed record SimulatorArguments(SimulatorOptions Options, IPAddress Ad
 
     public static readonly string Usage = $"""
         usage: simulate [--urls http://127.0.0.1:{DefaultPort}] [--bill FILE|none] [--bill-max N] [--fast] [--sim "name=value; ..."] [--<behaviour> VALUE]
-        behaviours: {string.Join(", ", BehaviourSyntax.Names.Select(name => name.Replace('_', '-')))}
+        behaviours: {string.Join(", ", BehaviourSyntax.Names.Where(name => name != "bill").Select(name => name.Replace('_', '-')))}
         """;
 
     /// <exception cref="FormatException">An unknown option, or a wrong value; the message says which.</exception>

@@ -193,9 +193,11 @@ public sealed class BehaviourTests : IAsyncLifetime
     [InlineData("fail=stall", 1)]
     public async Task Silence_EndsWhenTheCallerLeaves(string sim, int lines)
     {
-        using var leaving = new CancellationTokenSource(200);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            _simulator.Send(Path, SimulatorClient.ChatStream, sim, until: HttpCompletionOption.ResponseContentRead, ct: leaving.Token));
+        using var leaving = new CancellationTokenSource();
+        var call = _simulator.Send(Path, SimulatorClient.ChatStream, sim, until: HttpCompletionOption.ResponseContentRead, ct: leaving.Token);
+        await _simulator.Waiting(1);
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
         var bill = await _simulator.Billed(lines);
         Assert.All(bill, line => Assert.Equal((20, true), (line.Units.CompletionTokens, line.Cancelled)));
     }

@@ -128,6 +128,44 @@ public sealed class BillTests
         Assert.True(line.Units.PromptTokens > 0);
     }
 
+    [Theory]
+    [InlineData(SimulatorClient.ChatPath, SimulatorClient.ChatStream)]
+    [InlineData("openai/v1/responses", """{"model":"gpt-4o","input":"x","stream":true}""")]
+    [InlineData("anthropic/v1/messages", """{"model":"claude-sonnet-4-5","max_tokens":300,"stream":true,"messages":[{"role":"user","content":"x"}]}""")]
+    [InlineData("google/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse", """{"contents":[{"parts":[{"text":"x"}]}]}""")]
+    public async Task Streams_LeftAtAnyByte_HaveOneLineEachOfAtMostWhatWasAsked(string path, string body)
+    {
+        const int Calls = 24;
+        const int Seed = 7;
+        var random = new Random(Seed);
+        var leaveAt = Enumerable.Range(0, Calls).Select(_ => random.Next(40_000)).ToArray();
+        await using var simulator = await SimulatorClient.StartAsync();
+        var ended = await Task.WhenAll(leaveAt.Select((bytes, call) => ReadUpTo(simulator, path, body, bytes, $"gw_{call}")));
+        await simulator.Billed(Calls);
+        for (var call = 0; call < Calls; call++)
+        {
+            var line = Assert.Single(simulator.Bill.For($"gw_{call}"));
+            Assert.True(!ended[call] || (!line.Cancelled && line.Units.CompletionTokens == 200), $"seed {Seed}, call {call}: {line}");
+            Assert.True(line.Cancelled ? line.Units.CompletionTokens < 200 : line.Units.CompletionTokens == 200, $"seed {Seed}, call {call}: {line}");
+        }
+        Assert.True(simulator.Bill.Entries.Any(line => line.Cancelled), $"seed {Seed}: nobody left early");
+    }
+
+    /// <summary>True when the stream ended before so many bytes.</summary>
+    static async Task<bool> ReadUpTo(SimulatorClient simulator, string path, string body, int bytes, string id)
+    {
+        using var response = await simulator.Send(path, body, "chunk_delay_ms=2; output_tokens=200", id);
+        await using var stream = await response.Content.ReadAsStreamAsync();
+        var buffer = new byte[1024];
+        for (int read = 0, got; read < bytes; read += got)
+        {
+            got = await stream.ReadAsync(buffer);
+            if (got == 0)
+                return true;
+        }
+        return false;
+    }
+
     [Fact]
     public async Task Stream_ReadToItsEnd_IsOnTheBillBeforeItsEndIsSeen()
     {

@@ -11,7 +11,8 @@ sealed class SimulatorClient : IAsyncDisposable
     public const string ChatStream = """{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"Say something"}]}""";
     public const string ChatPath = "openai/v1/chat/completions";
 
-    readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(60) };
+    // An answer that is given up closes its connection at once; by default the handler would first read on for a while
+    readonly HttpClient _http = new(new SocketsHttpHandler { MaxResponseDrainSize = 0 }) { Timeout = TimeSpan.FromSeconds(60) };
     SimulatorHost _host = null!;
 
     public SimulatorHost Host => _host;

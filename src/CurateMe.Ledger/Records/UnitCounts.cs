@@ -4,30 +4,44 @@ using CurateMe.Ledger.Pricing;
 namespace CurateMe.Ledger.Records;
 
 /// <summary>
-/// The counts of a record as the ledgers store them: the common ones in columns of their own, the rest as a JSON object by unit name,
+/// The counts of a record as the ledgers store them: the common ones in columns of their own, the rest by unit name,
 /// absent when there are none. Plain input and output tokens are what the totals leave over, so nothing is stored twice.
 /// </summary>
 internal static class UnitCounts
 {
-    static readonly BilledUnit[] Rest =
+    static readonly BilledUnit[] WithoutColumn =
         [.. Enum.GetValues<BilledUnit>().Except([
             BilledUnit.InputToken, BilledUnit.CachedInputToken, BilledUnit.CacheWrite5mToken, BilledUnit.CacheWrite1hToken,
             BilledUnit.OutputToken, BilledUnit.ReasoningToken])];
 
-    /// <summary>The counts without a column as JSON, or null when all are zero.</summary>
-    internal static string? RestToJson(in UsageCounts usage)
+    internal static bool HasRest(in UsageCounts usage)
     {
-        var any = false;
-        foreach (var unit in Rest) any |= usage[unit] != 0;
-        return any ? ToJson(usage) : null;
+        foreach (var unit in WithoutColumn)
+        {
+            if (usage[unit] != 0) return true;
+        }
+        return false;
     }
 
-    static string ToJson(UsageCounts usage) =>
-        $"{{{string.Join(',', Rest.Where(unit => usage[unit] != 0).Select(unit => $"\"{unit.Name()}\":{usage[unit]}"))}}}";
+    /// <summary>The counts without a column, save those that are zero.</summary>
+    internal static IEnumerable<(string Unit, long Count)> Rest(UsageCounts usage) =>
+        WithoutColumn.Where(unit => usage[unit] != 0).Select(unit => (unit.Name(), usage[unit]));
+
+    /// <summary>The counts without a column as a JSON object, or null when all are zero.</summary>
+    internal static string? RestToJson(in UsageCounts usage) =>
+        HasRest(in usage) ? $"{{{string.Join(',', Rest(usage).Select(rest => $"\"{rest.Unit}\":{rest.Count}"))}}}" : null;
+
+    internal static IEnumerable<(string Unit, long Count)> RestFromJson(string? json)
+    {
+        if (json is null) return [];
+        using var rest = JsonDocument.Parse(json);
+        return [.. rest.RootElement.EnumerateObject().Select(unit => (unit.Name, unit.Value.GetInt64()))];
+    }
 
     /// <summary>The counts again from what was stored.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The stored figures contradict each other.</exception>
-    internal static UsageCounts Read(long prompt, long completion, long reasoning, long cached, long written5m, long written1h, string? rest)
+    internal static UsageCounts Read(
+        long prompt, long completion, long reasoning, long cached, long written5m, long written1h, IEnumerable<(string Unit, long Count)> rest)
     {
         var usage = new UsageCounts
         {
@@ -36,14 +50,10 @@ internal static class UnitCounts
             [BilledUnit.CacheWrite5mToken] = written5m,
             [BilledUnit.CacheWrite1hToken] = written1h,
         };
-        if (rest is not null)
+        foreach (var (unit, count) in rest)
         {
-            using var json = JsonDocument.Parse(rest);
-            foreach (var unit in json.RootElement.EnumerateObject())
-            {
-                var number = BilledUnits.Names.IndexOf(unit.Name);
-                if (number >= 0) usage[(BilledUnit)number] = unit.Value.GetInt64();
-            }
+            var number = BilledUnits.Names.IndexOf(unit);
+            if (number >= 0) usage[(BilledUnit)number] = count;
         }
         usage[BilledUnit.InputToken] = prompt - usage.PromptTokens;
         usage[BilledUnit.OutputToken] = completion - usage.CompletionTokens;

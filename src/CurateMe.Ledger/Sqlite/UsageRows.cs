@@ -31,7 +31,7 @@ internal static class UsageRows
         Stream = row.GetInt64(10) != 0,
         Status = RecordNames.TryParse(row.GetString(11), out RecordStatus status) ? status : throw Corrupt(row, "status", 11),
         StatusCode = row.GetInt32(12),
-        Usage = UnitCounts.Read(row.GetInt64(13), row.GetInt64(14), row.GetInt64(15), row.GetInt64(16), row.GetInt64(17), row.GetInt64(18), Text(row, 19)),
+        Usage = UnitCounts.Read(row.GetInt64(13), row.GetInt64(14), row.GetInt64(15), row.GetInt64(16), row.GetInt64(17), row.GetInt64(18), UnitCounts.RestFromJson(Text(row, 19))),
         Hold = new NanoUsd(row.GetInt64(20)),
         Cost = new NanoUsd(row.GetInt64(21)),
         PriceVersion = row.GetString(22),

@@ -1,0 +1,39 @@
+namespace CurateMe.Ledger.Mongo;
+
+/// <summary>The indexes, made at start; making one that is there does nothing.</summary>
+internal static class MongoIndexes
+{
+    /// <summary>The server's word for an index that a sharded collection cannot have.</summary>
+    const uint CannotCreateIndex = 67;
+
+    internal static bool OfLedger(MongoSession session)
+    {
+        try
+        {
+            Make(session, MongoLedger.Collection, Index("request_id", unique: true, "request_id"));
+        }
+        catch (MongoException e) when (e.Code == CannotCreateIndex)
+        {
+            // A collection sharded by org keeps ids unique within the org.
+            Make(session, MongoLedger.Collection, Index("org_request_id", unique: true, "org_id", "request_id"));
+        }
+        Make(
+            session,
+            MongoLedger.Collection,
+            Index("org_time", unique: false, "org_id", "ts", "_id"),
+            Index("org_cost", unique: false, "org_id", "cost_nano_usd", "_id"),
+            Index("day_org", unique: false, "period_day", "org_id"));
+        Make(session, RolledUpDays.Sums, Index("build_org", unique: false, "build", "org_id"), Index("day", unique: false, "period_day"));
+        return true;
+    }
+
+    internal static void Make(MongoSession session, string collection, params Bson[] indexes) =>
+        session.Write(new Bson { { "createIndexes", collection }, { "indexes", indexes } });
+
+    internal static Bson Index(string name, bool unique, params string[] fields)
+    {
+        var key = new Bson();
+        foreach (var field in fields) key.Add(field, 1);
+        return new Bson { { "key", key }, { "name", name } }.With("unique", unique ? true : null);
+    }
+}

@@ -1,0 +1,112 @@
+using System.Text.RegularExpressions;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Ledger.Mongo;
+
+/// <summary>The aggregations. Sums of days and records that no sum covers are brought to one shape, joined, and grouped by the server.</summary>
+internal static class Pipelines
+{
+    static readonly string[] Dimensions = ["org_id", "key_id", "team_id", "model", "provider", "runner_id", "session_id"];
+
+    /// <summary>Groups one day's records as <c>gateway_usage_daily</c> keeps them.</summary>
+    internal static Bson[] SumOfDay(string day)
+    {
+        var id = new Bson();
+        foreach (var name in Dimensions) id.Add(name, $"${name}");
+        return [
+            new() { { "$match", new Bson { { "period_day", day } } } },
+            new()
+            {
+                { "$group", new Bson
+                {
+                    { "_id", id }, { "cost", Sum("$cost_nano_usd") }, { "requests", Sum(1L) }, { "prompt", Sum("$prompt_tokens") },
+                    { "completion", Sum("$completion_tokens") }, { "last", new Bson { { "$max", "$ts" } } },
+                } },
+            },
+        ];
+    }
+
+    internal static Bson SumDocument(string day, string build, int number, BsonFields sum)
+    {
+        var document = new Bson { { "_id", $"{build}:{number}" }, { "build", build }, { "period_day", day } };
+        var id = sum.Document("_id")!;
+        foreach (var name in Dimensions) document.With(name, id.Text(name));
+        return document.With("cost_nano_usd", sum.Number("cost")).With("requests", sum.Number("requests")).With("prompt_tokens", sum.Number("prompt"))
+            .With("completion_tokens", sum.Number("completion")).With("last_ts", sum.Time("last"));
+    }
+
+    /// <summary>What is to be grouped: expressions by name, for the sums of days and for records.</summary>
+    internal sealed record Shape(IReadOnlyList<(string Name, object Expression)> Groups);
+
+    /// <summary>From sums of days (by the names of the sums) and records (by conditions, with a sign) to groups d0, d1 ... with their sums.</summary>
+    internal static List<Bson> Joined(Shape shape, Bson ofSums, IReadOnlyList<(Bson Match, bool Negative)> ofRecords)
+    {
+        var pipeline = new List<Bson> { new() { { "$match", ofSums } }, new() { { "$project", Project(shape, "$cost_nano_usd", "$requests", "$prompt_tokens", "$completion_tokens", "$last_ts") } } };
+        foreach (var (match, negative) in ofRecords)
+        {
+            object cost = negative ? new Bson { { "$multiply", new object[] { "$cost_nano_usd", -1L } } } : "$cost_nano_usd";
+            pipeline.Add(new()
+            {
+                { "$unionWith", new Bson
+                {
+                    { "coll", MongoLedger.Collection },
+                    { "pipeline", new Bson[]
+                    {
+                        new() { { "$match", match } },
+                        new() { { "$project", Project(shape, cost, new Bson { { "$literal", negative ? -1L : 1L } }, "$prompt_tokens", "$completion_tokens", "$ts") } },
+                    } },
+                } },
+            });
+        }
+        var id = new Bson();
+        foreach (var (name, _) in shape.Groups) id.Add(name, $"${name}");
+        pipeline.Add(new()
+        {
+            { "$group", new Bson
+            {
+                { "_id", id }, { "cost", Sum("$cost") }, { "requests", Sum("$requests") }, { "prompt", Sum("$prompt") },
+                { "completion", Sum("$completion") }, { "last", new Bson { { "$max", "$last" } } },
+            } },
+        });
+        return pipeline;
+    }
+
+    static Bson Project(Shape shape, object cost, object requests, object prompt, object completion, object last)
+    {
+        var project = new Bson { { "_id", 0 }, { "cost", cost }, { "requests", requests }, { "prompt", prompt }, { "completion", completion }, { "last", last } };
+        foreach (var (name, expression) in shape.Groups) project.Add(name, expression);
+        return project;
+    }
+
+    /// <summary>The value that a dimension groups by; missing becomes null.</summary>
+    internal static object Expression(BreakdownDimension dimension, string? tag) => dimension switch
+    {
+        BreakdownDimension.Model => "$model",
+        BreakdownDimension.Provider => "$provider",
+        BreakdownDimension.Key => "$key_id",
+        BreakdownDimension.Day => "$period_day",
+        BreakdownDimension.Team => OrNull("$team_id"),
+        BreakdownDimension.Runner => OrNull("$runner_id"),
+        BreakdownDimension.Session => OrNull("$session_id"),
+        BreakdownDimension.Hour => new Bson { { "$dateToString", new Bson { { "format", "%Y-%m-%dT%H:00:00Z" }, { "date", "$ts" } } } },
+        BreakdownDimension.Tag => Tag(tag ?? throw new ArgumentException("A breakdown by tag needs the tag's name.", nameof(tag))),
+        _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "not a dimension"),
+    };
+
+    internal static Bson OrNull(string field) => new() { { "$ifNull", new object?[] { field, null } } };
+
+    static Bson Tag(string name)
+    {
+        var found = new Bson { { "$regexFind", new Bson { { "input", new Bson { { "$ifNull", new object[] { "$tags", "" } } } }, { "regex", $"(?:^|,){Regex.Escape(name)}=([^,]*)" } } } };
+        return new Bson
+        {
+            { "$let", new Bson
+            {
+                { "vars", new Bson { { "found", found } } },
+                { "in", new Bson { { "$ifNull", new object?[] { new Bson { { "$arrayElemAt", new object[] { "$$found.captures", 0 } } }, null } } } },
+            } },
+        };
+    }
+
+    static Bson Sum(object value) => new() { { "$sum", value } };
+}

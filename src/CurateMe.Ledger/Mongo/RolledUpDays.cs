@@ -1,0 +1,119 @@
+using System.Globalization;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Ledger.Mongo;
+
+/// <summary>
+/// Sums of days that are over, kept in <c>gateway_usage_daily</c>, and in <c>gateway_usage_days</c> whether they still hold. No transaction spans
+/// records and sums, so a sum is believed only while nothing can have been added to its day:
+/// <list type="number">
+/// <item>A day is summed when it has been over for <see cref="SettledAfter"/>; a record that comes when it has been over for <see cref="LateAfter"/> is late.</item>
+/// <item>Who stores late records first adds 1 to the day's <c>epoch</c> and leaves a mark in <c>pending</c>, then stores, then takes the mark away.</item>
+/// <item>A day's sums hold while their epoch is the day's and there is no mark. Else the day is summed from its records, as today is.</item>
+/// <item>Who sums a day reads its epoch first, writes the sums under a name of their own, and only then makes them the day's, if the epoch is
+/// still the same, there is no mark, and no one else was quicker.</item>
+/// </list>
+/// A late record is therefore either seen by the summing or has moved the epoch before the sums were made the day's. Marks of writers that died are
+/// taken away after <see cref="MarkLife"/>, which is longer than any call can last.
+/// </summary>
+internal static class RolledUpDays
+{
+    internal const string Days = "gateway_usage_days";
+    internal const string Sums = "gateway_usage_daily";
+
+    internal static readonly TimeSpan LateAfter = TimeSpan.FromHours(1);
+    internal static readonly TimeSpan SettledAfter = TimeSpan.FromHours(3);
+    internal static readonly TimeSpan MarkLife = TimeSpan.FromHours(1);
+
+    /// <summary>Most days summed in one upkeep.</summary>
+    internal const int MaxDaysAtOnce = 40;
+
+    internal static DateTimeOffset End(DateOnly day) => new(day.AddDays(1), TimeOnly.MinValue, TimeSpan.Zero);
+
+    /// <summary>Marks the days of late records; gives the mark, or null when none is late.</summary>
+    internal static string? Mark(MongoSession session, IReadOnlyList<DateOnly> days, DateTimeOffset now)
+    {
+        if (days.Count == 0) return null;
+        var mark = RequestId.New(now).ToString();
+        session.Write(Updates(days, new Bson
+        {
+            { "$inc", new Bson { { "epoch", 1L } } },
+            { "$push", new Bson { { "pending", new Bson { { "mark", mark }, { "at", now } } } } },
+        }, upsert: true));
+        return mark;
+    }
+
+    internal static void Unmark(MongoSession session, IReadOnlyList<DateOnly> days, string mark) =>
+        session.Write(Updates(days, new Bson { { "$pull", new Bson { { "pending", new Bson { { "mark", mark } } } } } }, upsert: false));
+
+    static Bson Updates(IReadOnlyList<DateOnly> days, Bson update, bool upsert) => new()
+    {
+        { "update", Days },
+        { "updates", days.Select(day => new Bson { { "q", new Bson { { "_id", day.ToString("O") } } }, { "u", update }, { "upsert", upsert } }).ToList() },
+    };
+
+    /// <summary>The days whose sums hold, with the name of the sums.</summary>
+    internal static Dictionary<string, string> Holding(MongoSession session, string firstDay, string endDay)
+    {
+        var days = session.Find(Days, new Bson { { "_id", new Bson { { "$gte", firstDay }, { "$lt", endDay } } } }, []);
+        return days.Where(day => day.Text("build") is not null && day.Number("built_epoch") == day.Number("epoch") && day.List("pending").Count == 0)
+            .ToDictionary(day => day.RequiredText("_id"), day => day.RequiredText("build"));
+    }
+
+    /// <summary>Sums the days that are over and have no sums that hold, newest first.</summary>
+    internal static void SumUp(MongoSession session, DateTimeOffset now)
+    {
+        var first = session.Find(MongoLedger.Collection, [], new Bson
+        {
+            { "sort", new Bson { { "period_day", 1 } } }, { "limit", 1L }, { "projection", new Bson { { "period_day", 1 } } },
+        });
+        if (first.Count == 0) return;
+        var oldest = DateOnly.ParseExact(first[0].RequiredText("period_day"), "O", CultureInfo.InvariantCulture);
+        var newest = DateOnly.FromDateTime((now - SettledAfter).UtcDateTime).AddDays(-1);
+        if (newest < oldest) return;
+        var holding = Holding(session, oldest.ToString("O"), newest.AddDays(1).ToString("O"));
+        var summed = 0;
+        for (var day = newest; day >= oldest && summed < MaxDaysAtOnce; day = day.AddDays(-1))
+        {
+            if (holding.ContainsKey(day.ToString("O"))) continue;
+            SumUp(session, day.ToString("O"), now);
+            summed++;
+        }
+    }
+
+    static void SumUp(MongoSession session, string day, DateTimeOffset now)
+    {
+        var only = new Bson { { "_id", day } };
+        session.Write(Update(Days, only, new Bson { { "$setOnInsert", new Bson { { "epoch", 0L }, { "pending", Array.Empty<Bson>() } } } }, upsert: true));
+        var dead = new Bson { { "at", new Bson { { "$lt", now - MarkLife } } } };
+        session.Write(Update(
+            Days,
+            new Bson { { "_id", day }, { "pending", new Bson { { "$elemMatch", dead } } } },
+            new Bson { { "$pull", new Bson { { "pending", dead } } }, { "$inc", new Bson { { "epoch", 1L } } } },
+            upsert: false));
+        var state = session.Find(Days, only, []).Single();
+        if (state.List("pending").Count > 0) return;
+
+        var build = RequestId.New(now).ToString();
+        var sums = session.Aggregate(MongoLedger.Collection, Pipelines.SumOfDay(day));
+        foreach (var chunk in sums.Select((sum, i) => Pipelines.SumDocument(day, build, i, sum)).Chunk(MongoLedger.InsertChunk))
+        {
+            session.Write(new Bson { { "insert", Sums }, { "documents", chunk } });
+        }
+        var made = session.Write(Update(
+            Days,
+            new Bson { { "_id", day }, { "epoch", state.Number("epoch") }, { "pending", new Bson { { "$size", 0 } } }, { "build", state.Text("build") } },
+            new Bson { { "$set", new Bson { { "build", build }, { "built_epoch", state.Number("epoch") } } } },
+            upsert: false));
+        var kept = made.Number("n") == 1 ? new Bson { { "$ne", build } } : new Bson { { "$eq", build } };
+        session.Write(new Bson
+        {
+            { "delete", Sums }, { "deletes", new[] { new Bson { { "q", new Bson { { "period_day", day }, { "build", kept } } }, { "limit", 0 } } } },
+        });
+    }
+
+    static Bson Update(string collection, Bson query, Bson update, bool upsert) => new()
+    {
+        { "update", collection }, { "updates", new[] { new Bson { { "q", query }, { "u", update }, { "upsert", upsert } } } },
+    };
+}

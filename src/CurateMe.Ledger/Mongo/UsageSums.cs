@@ -1,0 +1,99 @@
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Ledger.Mongo;
+
+/// <summary>Sums: of days that hold from their sums, of the rest from the records, in one aggregation.</summary>
+internal static class UsageSums
+{
+    /// <summary>How often a sum is begun again because a late record came to a day meanwhile, before all is summed from the records.</summary>
+    const int MaxTries = 4;
+
+    const string FirstDay = "0001-01-01";
+    const string EndDay = "9999-12-31";
+
+    internal static List<BreakdownRow> Breakdown(MongoSession session, BreakdownQuery query)
+    {
+        var byRecord = query.By.Any(dimension => dimension is BreakdownDimension.Hour or BreakdownDimension.Tag);
+        var range = BreakdownRange.Of(query.From, query.To, wholeDays: !byRecord);
+        var shape = new Pipelines.Shape([.. query.By.Select((dimension, i) => ($"d{i}", Pipelines.Expression(dimension, query.TagName)))]);
+        var parts = range.Parts.Select(part => (Org(query.OrgId).With("ts", Between(UsageFinds.At(part.From), UsageFinds.At(part.To))), false)).ToList();
+        var order = new Bson { { "cost", -1 }, { "_id", 1 } };
+        var rows = Sum(session, shape, query.OrgId, range.FirstDay.ToString("O"), range.EndDay.ToString("O"), [], parts,
+            [new() { { "$sort", order } }, new() { { "$limit", (long)Math.Clamp(query.Limit, 1, BreakdownQuery.MaxRows) } }]);
+        return rows.ConvertAll(row =>
+        {
+            var id = row.Document("_id")!;
+            return new BreakdownRow(
+                [.. query.By.Select((_, i) => id.Text($"d{i}"))], new NanoUsd(row.Number("cost")), row.Number("requests"), row.Number("prompt"), row.Number("completion"));
+        });
+    }
+
+    internal static List<LeafSpend> ByKey(MongoSession session, SpendPeriod period, SpendScope scope)
+    {
+        var (first, end) = (period.Day.ToString("O"), period.End.ToString("O"));
+        var shape = new Pipelines.Shape([("org", "$org_id"), ("team", Pipelines.OrNull("$team_id")), ("key", "$key_id")]);
+        var rows = Sum(session, shape, scope.OrgId, first, end, [], LeftOut(scope, new Bson { { "period_day", Between(first, end) } }), []);
+        return
+        [
+            .. rows.Where(row => row.Number("requests") > 0).Select(row =>
+            {
+                var id = row.Document("_id")!;
+                return new LeafSpend(id.RequiredText("org"), id.Text("team"), id.RequiredText("key"), new NanoUsd(row.Number("cost")), row.Number("requests"));
+            }),
+        ];
+    }
+
+    internal static List<SessionSpend> BySession(MongoSession session, DateTimeOffset since, SpendScope scope)
+    {
+        var inSession = new Bson { { "session_id", new Bson { { "$gt", "" } } } };
+        var shape = new Pipelines.Shape([("org", "$org_id"), ("runner", Pipelines.OrNull("$runner_id")), ("session", "$session_id")]);
+        var rows = Sum(session, shape, scope.OrgId, FirstDay, EndDay, inSession, LeftOut(scope, inSession), []).ConvertAll(row =>
+        {
+            var id = row.Document("_id")!;
+            return new SessionSpend(
+                id.RequiredText("org"), id.Text("runner"), id.RequiredText("session"), new NanoUsd(row.Number("cost")), row.Number("requests"), row.Time("last"));
+        });
+        var recent = rows.Where(row => row.Last >= since).Select(row => (row.OrgId, row.SessionId)).ToHashSet();
+        rows.RemoveAll(row => row.Requests == 0 || !recent.Contains((row.OrgId, row.SessionId)));
+        return rows;
+    }
+
+    /// <param name="only">A condition on sums and records alike.</param>
+    /// <param name="more">Records to add beside the days, or to take away.</param>
+    /// <param name="then">Stages after the grouping.</param>
+    static List<BsonFields> Sum(
+        MongoSession session, Pipelines.Shape shape, string? orgId, string firstDay, string endDay, Bson only, IReadOnlyList<(Bson, bool)> more, Bson[] then)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var holding = attempt > MaxTries ? [] : RolledUpDays.Holding(session, firstDay, endDay);
+            var ofSums = And(Org(orgId).With("build", new Bson { { "$in", holding.Values } }), only);
+            var days = Between(firstDay, endDay);
+            if (holding.Count > 0) days.Add("$nin", holding.Keys);
+            var ofDays = firstDay == endDay ? [] : ((Bson, bool)[])[(And(Org(orgId).With("period_day", days), only), false)];
+            var rows = session.Aggregate(RolledUpDays.Sums, [.. Pipelines.Joined(shape, ofSums, [.. ofDays, .. more]), .. then]);
+            if (holding.Count == 0) return rows;
+            var still = RolledUpDays.Holding(session, firstDay, endDay);
+            if (holding.All(day => still.TryGetValue(day.Key, out var build) && build == day.Value)) return rows;
+        }
+    }
+
+    static List<(Bson, bool)> LeftOut(SpendScope scope, Bson only)
+    {
+        if (!scope.LeavesOut) return [];
+        var either = new List<Bson> { new() { { "_id", new Bson { { "$in", (scope.Except ?? new HashSet<RequestId>()).Select(id => id.ToString()) } } } } };
+        if (scope.Before is not null) either.Add(new() { { "ts", new Bson { { "$gte", UsageFinds.At(scope.BeforeMs) } } } });
+        return [(And(Org(scope.OrgId).With("$or", either), only), true)];
+    }
+
+    static Bson Org(string? orgId) => new Bson().With("org_id", orgId);
+
+    static Bson And(Bson condition, Bson more)
+    {
+        foreach (var (name, value) in more.Fields) condition.Add(name, value);
+        return condition;
+    }
+
+    static Bson Between(object from, object to) => new() { { "$gte", from }, { "$lt", to } };
+}

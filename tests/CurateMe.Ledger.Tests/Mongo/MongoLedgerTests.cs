@@ -1,0 +1,170 @@
+using CurateMe.Ledger.Mongo;
+using CurateMe.Ledger.Records;
+using CurateMe.Ledger.Tests.Records;
+using CurateMe.Testing.Mongo;
+using Xunit;
+
+namespace CurateMe.Ledger.Tests.Mongo;
+
+public sealed class MongoLedgerTests : UsageLedgerContract
+{
+    MongoDatabase _database = null!;
+
+    private protected override async Task<IUsageLedger> OpenAsync()
+    {
+        _database = await MongoServer.NewDatabaseAsync(Assert.Skip);
+        return await MongoLedger.OpenAsync(new MongoOptions { Url = _database.Url }, Clock, Ct);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        if (_database is not null) await _database.DisposeAsync();
+    }
+
+    Task<MongoLedger> OpenThroughAsync(MongoRelay relay) => MongoLedger.OpenAsync(
+        new MongoOptions { Url = _database.UrlThrough(relay.Port), ServerSelectionTimeout = TimeSpan.FromSeconds(2), SocketTimeout = TimeSpan.FromSeconds(2) }, Clock, Ct);
+
+    [Fact]
+    public async Task Record_ServerKilledAndBack_FailsClearlyThenStoresOnce()
+    {
+        await using var relay = new MongoRelay(_database.Server);
+        await using var ledger = await OpenThroughAsync(relay);
+        var all = Records(41).Make(50);
+        relay.Kill();
+
+        var failed = await Assert.ThrowsAsync<LedgerUnavailableException>(() => ledger.RecordAsync(all, Ct));
+
+        Assert.Contains("MongoDB ledger did not store a batch", failed.Message);
+        await Assert.ThrowsAsync<LedgerUnavailableException>(() => ledger.CheckAsync(Ct));
+        relay.Restart();
+        Assert.Equal(50, await EventuallyAsync(() => ledger.RecordAsync(all, Ct)));
+        Assert.Equal(0, await ledger.RecordAsync(all, Ct));
+    }
+
+    [Fact]
+    public async Task Record_ServerFrozen_FailsWithinItsTimeAndStoresOnceAfterwards()
+    {
+        await using var relay = new MongoRelay(_database.Server);
+        await using var ledger = await OpenThroughAsync(relay);
+        var all = Records(42).Make(50);
+        relay.Freeze();
+
+        await Assert.ThrowsAsync<LedgerUnavailableException>(() => ledger.RecordAsync(all, Ct));
+
+        relay.Thaw();
+        await EventuallyAsync(() => ledger.RecordAsync(all, Ct));
+        Assert.Equal(0, await ledger.RecordAsync(all, Ct));
+        Assert.Equal(all.Count, await CountAsync());
+    }
+
+    [Fact]
+    public async Task Record_AnswerLost_IsStoredOnceWhenTriedAgain()
+    {
+        await using var relay = new MongoRelay(_database.Server);
+        await using var ledger = await OpenThroughAsync(relay);
+        var all = Records(43).Make(50);
+        await ledger.CheckAsync(Ct);
+        relay.BreakInsteadOfAnswering = true;
+
+        await EventuallyAsync(() => ledger.RecordAsync(all, Ct));
+        relay.BreakInsteadOfAnswering = false;
+        await ledger.RecordAsync(all, Ct);
+
+        Assert.Equal(all.Count, await CountAsync());
+    }
+
+    [Fact]
+    public async Task Sums_WriterDiedBetweenMarkAndEnd_StayExactAndAreKeptAgainWhenTheMarkIsOld()
+    {
+        var random = Records(44);
+        var day = new DateOnly(2026, 2, 28);
+        await Ledger.RecordAsync(random.Make(300), Ct);
+        await Ledger.MaintainAsync(Ct);
+        var late = random.Make("org_a");
+        while (late.Day != day) late = random.Make("org_a");
+        await _database.RunAsync(session => RolledUpDays.Mark(session, [day], Clock.Now)!);
+
+        Assert.Empty(await HoldingAsync(day));
+        await Ledger.RecordAsync([late], Ct);
+        await Ledger.MaintainAsync(Ct);
+        Assert.Empty(await HoldingAsync(day));
+        var before = await Ledger.BreakdownAsync(OfDay(day), Ct);
+
+        Clock.Now += RolledUpDays.MarkLife + TimeSpan.FromMinutes(1);
+        await Ledger.MaintainAsync(Ct);
+        Assert.Single(await HoldingAsync(day));
+        Assert.Equivalent(before, await Ledger.BreakdownAsync(OfDay(day), Ct), strict: true);
+    }
+
+    [Fact]
+    public async Task Sums_UpkeepByManyReplicasWhileLateRecordsCome_StayExact()
+    {
+        const int Seed = 45;
+        var random = Records(Seed);
+        var all = random.Make(400);
+        await Ledger.RecordAsync(all, Ct);
+        var more = random.Make(200);
+        all.AddRange(more);
+
+        var writing = Task.WhenAll(more.Chunk(20).Select(batch => Ledger.RecordAsync(batch, Ct)));
+        var upkeep = Task.WhenAll(Enumerable.Range(0, 3).Select(async _ =>
+        {
+            for (var i = 0; i < 4; i++) await Ledger.MaintainAsync(Ct);
+        }));
+        await Task.WhenAll(writing, upkeep);
+        await Ledger.MaintainAsync(Ct);
+
+        var rows = await Ledger.BreakdownAsync(new BreakdownQuery { From = default, To = DateTimeOffset.MaxValue, By = [BreakdownDimension.Day] }, Ct);
+        Assert.Equal(
+            all.GroupBy(record => record.Day).Select(group => (group.Key.ToString("O"), group.Sum(record => record.Cost.Value))).Order(),
+            rows.Select(row => (row.Values[0]!, row.Cost.Value)).Order());
+    }
+
+    [Fact]
+    public async Task Documents_ReadByHand_HaveTheNamesAndFiguresOfTheRecords()
+    {
+        var record = Records(46).Make();
+        await Ledger.RecordAsync([record], Ct);
+
+        var document = (await _database.RunAsync(session => session.Find("gateway_usage", new Bson { { "request_id", record.Id.ToString() } }, []))).Single();
+
+        Assert.Equal(record.Cost.Value, document.Number("cost_nano_usd"));
+        var exact = new Bson { { "cost_usd", new BsonDollars(record.Cost.Value) } };
+        Assert.Single(await _database.RunAsync(session => session.Find("gateway_usage", exact, [])));
+    }
+
+    [Theory]
+    [InlineData("mongodb://")]
+    [InlineData("http://localhost")]
+    public async Task Open_BadAddress_SaysSo(string url)
+    {
+        var refused = await Assert.ThrowsAsync<LedgerUnavailableException>(() => MongoLedger.OpenAsync(new MongoOptions { Url = url }, Clock, Ct));
+        Assert.Contains("MONGODB_URL", refused.Message);
+    }
+
+    static BreakdownQuery OfDay(DateOnly day) =>
+        new() { From = RolledUpDays.End(day).AddDays(-1), To = RolledUpDays.End(day), By = [BreakdownDimension.Key, BreakdownDimension.Session] };
+
+    Task<Dictionary<string, string>> HoldingAsync(DateOnly day) =>
+        _database.RunAsync(session => RolledUpDays.Holding(session, day.ToString("O"), day.AddDays(1).ToString("O")));
+
+    async Task<long> CountAsync() =>
+        (await Ledger.BreakdownAsync(new BreakdownQuery { From = default, To = DateTimeOffset.MaxValue, By = [] }, Ct)).Single().Requests;
+
+    static async Task<T> EventuallyAsync<T>(Func<Task<T>> act)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            try
+            {
+                return await act();
+            }
+            catch (LedgerUnavailableException) when (!limit.IsCancellationRequested)
+            {
+                await Task.Delay(100, Ct);
+            }
+        }
+    }
+}

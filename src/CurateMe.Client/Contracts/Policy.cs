@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using CurateMe.Ledger.Money;
 
 namespace CurateMe.Client;
@@ -9,51 +10,67 @@ namespace CurateMe.Client;
 public sealed record PolicyDocument
 {
     /// <summary>Dollars per UTC day. 0 denies everything that costs.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public MoneyLimit? DailyBudget { get; init; }
 
     /// <summary>Dollars per UTC month. 0 denies everything that costs.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public MoneyLimit? MonthlyBudget { get; init; }
 
     /// <summary>Most dollars that one request may cost at worst.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public MoneyLimit? MaxCostPerRequest { get; init; }
 
     /// <summary>A request that may cost this many dollars or more waits for a person. Default: none waits.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public MoneyLimit? HitlThreshold { get; init; }
 
     /// <summary>Models that may be used; a trailing <c>*</c> stands for any ending. Default: all. An empty list allows none. At most 500.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? ModelAllowlist { get; init; }
 
     /// <summary>Requests per minute, 0 to 10,000,000. Default: unlimited.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public CountLimit? RateLimitRpm { get; init; }
 
     /// <summary>Requests in flight at once, 0 to 1,000,000. Default: unlimited.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public CountLimit? MaxConcurrency { get; init; }
 
     /// <summary>Waiting room for requests over a rate or concurrency limit. Default: none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public QueueDocument? Queue { get; init; }
 
     /// <summary>Default: bounded.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public OnBudgetStoreLoss? OnBudgetStoreLoss { get; init; }
 
     /// <summary>Default: estimate.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public OnMissingUsage? OnMissingUsage { get; init; }
 
     /// <summary>Default: deny.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public OnUnpricedModel? OnUnpricedModel { get; init; }
 
     /// <summary>Cap sent upstream when the caller set none, in tokens, 1 to 10,000,000; the model's own limit and the budget may lower it. Default: 16,384.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? DefaultMaxOutputTokens { get; init; }
 
     /// <summary>Least output, in tokens, worth forwarding a request for when the budget cannot afford the whole cap, 1 to 10,000,000. Default: 16.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? MinOutputTokens { get; init; }
 
     /// <summary>Whether a request without a cap is given what the budget affords; when false it is denied unless the whole default fits. Default: true.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public bool? ClampOutput { get; init; }
 
     /// <summary>Names that callers may use instead of a model's, at most 500.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? ModelAliases { get; init; }
 
     /// <summary>Models tried in order when the one asked for fails before anything is billed, at most 5 each for 500 models.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, IReadOnlyList<string>>? Fallbacks { get; init; }
 }
 
@@ -61,9 +78,11 @@ public sealed record PolicyDocument
 public sealed record QueueDocument
 {
     /// <summary>Requests that may wait at once, 0 to 100,000. Default: 0.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? MaxDepth { get; init; }
 
     /// <summary>Longest wait in milliseconds, 0 to 600,000. Default: 10,000.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? MaxWaitMs { get; init; }
 }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using CurateMe.Ledger.Money;
 
 namespace CurateMe.Client;
@@ -109,6 +110,7 @@ public sealed record ApiKey
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <summary>The secret; only in the answer that made it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Key { get; init; }
 }
 

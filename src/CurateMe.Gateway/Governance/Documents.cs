@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using CurateMe.Client;
+using CurateMe.Gateway.Admin;
 using CurateMe.Ledger.Money;
 
 namespace CurateMe.Gateway.Governance;
@@ -85,4 +86,5 @@ sealed record ReplacedSecretDocument
 [JsonSerializable(typeof(KeyDocument))]
 [JsonSerializable(typeof(PolicyDocument))]
 [JsonSerializable(typeof(ReplacedSecretDocument))]
+[JsonSerializable(typeof(AdminTokenDocument))]
 sealed partial class DocumentJson : JsonSerializerContext;

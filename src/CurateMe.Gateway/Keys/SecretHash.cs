@@ -12,14 +12,18 @@ readonly record struct SecretHash(UInt128 High, UInt128 Low)
     /// <summary>Hashes on the stack.</summary>
     public static SecretHash Of(ReadOnlySpan<char> secret)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(secret.Length, Secret.MaxLength);
         Span<byte> utf8 = stackalloc byte[Secret.MaxLength * 3];
-        if (secret.Length > Secret.MaxLength)
-        {
-            throw new ArgumentException($"A secret has at most {Secret.MaxLength} characters.", nameof(secret));
-        }
-        var length = Encoding.UTF8.GetBytes(secret, utf8);
+        return OfBytes(utf8[..Encoding.UTF8.GetBytes(secret, utf8)]);
+    }
+
+    /// <summary>The same for secrets that were not made here and may be longer.</summary>
+    public static SecretHash OfLong(string secret) => OfBytes(Encoding.UTF8.GetBytes(secret));
+
+    static SecretHash OfBytes(ReadOnlySpan<byte> secret)
+    {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(utf8[..length], hash);
+        SHA256.HashData(secret, hash);
         return new SecretHash(BinaryPrimitives.ReadUInt128BigEndian(hash), BinaryPrimitives.ReadUInt128BigEndian(hash[16..]));
     }
 

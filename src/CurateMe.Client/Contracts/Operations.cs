@@ -1,0 +1,74 @@
+using System.Text.Json.Nodes;
+
+namespace CurateMe.Client;
+
+/// <summary>An entry of the audit trail. Secrets never stand in before or after.</summary>
+public sealed record AuditRecord
+{
+    /// <summary>Number of the entry, from 1 without gaps.</summary>
+    public required long AuditId { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public required string Actor { get; init; }
+    public string? FromIp { get; init; }
+    public required string Action { get; init; }
+    public required string TargetType { get; init; }
+    public required string TargetId { get; init; }
+    public string? OrgId { get; init; }
+    public JsonNode? Before { get; init; }
+    public JsonNode? After { get; init; }
+    public required string PreviousHash { get; init; }
+    public required string Hash { get; init; }
+}
+
+/// <summary>What the gateway says of itself.</summary>
+public sealed record GatewayMetrics
+{
+    public required RecorderMetrics CostRecorder { get; init; }
+    public required BudgetStoreMetrics BudgetStore { get; init; }
+    public required LedgerMetrics Ledger { get; init; }
+    public required IReadOnlyDictionary<string, long> Requests { get; init; }
+}
+
+/// <param name="QueueDepth">Settled records that the ledger does not have yet.</param>
+/// <param name="OldestMs">Age of the oldest of them.</param>
+/// <param name="DlqDepth">Records set aside after the ledger refused them repeatedly.</param>
+public sealed record RecorderMetrics(long QueueDepth, long DroppedRecords, int Workers, int BatchSize, long OldestMs, long DlqDepth, long Recorded, long Retries, string? LastError);
+
+/// <param name="LatencyMs">Of one question; null when it did not answer.</param>
+public sealed record BudgetStoreMetrics(bool Connected, double? LatencyMs, long LiveHolds, DateTimeOffset? LastWrite);
+
+/// <param name="LatencyMs">Of one question; null when it did not answer.</param>
+public sealed record LedgerMetrics(bool Connected, double? LatencyMs, DateTimeOffset? LastWrite);
+
+/// <summary>A token of the admin plane.</summary>
+public sealed record AdminToken
+{
+    public required string TokenId { get; init; }
+    public required string Name { get; init; }
+    public required AdminRole Role { get; init; }
+
+    /// <summary>The org it is bound to; null for a platform admin.</summary>
+    public string? OrgId { get; init; }
+    public required string Last4 { get; init; }
+    public DateTimeOffset? ExpiresAt { get; init; }
+    public bool Revoked { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>The secret; only in the answer that made it.</summary>
+    [System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
+    public string? Token { get; init; }
+}
+
+/// <summary>Makes an admin token.</summary>
+public sealed record AdminTokenCreate
+{
+    /// <summary>1 to 200 characters.</summary>
+    public string? Name { get; init; }
+    public AdminRole? Role { get; init; }
+
+    /// <summary>Needed for every role but platform_admin, which must not have one.</summary>
+    public string? OrgId { get; init; }
+
+    /// <summary>RFC 3339, in the future; null never expires.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+}

@@ -1,0 +1,51 @@
+using CurateMe.Client;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Gateway.Admin;
+
+/// <summary>The admin plane as one thing to add and to map.</summary>
+static class AdminServices
+{
+    /// <summary>
+    /// Needs beside it: a configuration store with <c>AddKeys</c>, a ledger, a counter store and a reconciler; takes a recorder if there is one.
+    /// </summary>
+    public static IServiceCollection AddAdmin(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddSingleton(new AdminOptions(configuration[AdminOptions.TokenKey]));
+        services.AddSingleton<AdminGate>();
+        services.AddSingleton<GatewayFigures>();
+        services.AddSingleton(static s => new LedgerReads(s.GetRequiredService<IUsageLedger>(), s.GetRequiredService<TimeProvider>(), s.GetService<Recorder>()));
+        services.ConfigureHttpJsonOptions(static json =>
+        {
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, AdminJson.Default);
+            json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower;
+            json.SerializerOptions.Converters.Add(new Rfc3339Converter());
+        });
+        return services;
+    }
+
+    /// <summary>All routes of the admin plane; every other path below its two roots is refused to who has no token and not found by who has.</summary>
+    public static IEndpointRouteBuilder MapAdmin(this IEndpointRouteBuilder app)
+    {
+        var admin = app.MapGroup("/api/v1/admin").WithAdminDefaults();
+        admin.MapOrgs();
+        admin.MapTeams();
+        admin.MapKeys();
+        admin.MapTokens();
+        admin.MapPolicies();
+        admin.MapCosts();
+        admin.MapUsage();
+        admin.MapBilling();
+        MapNothing(admin);
+
+        var gateway = app.MapGroup("/gateway/admin").WithAdminDefaults();
+        gateway.MapBudgets();
+        gateway.MapCounterCosts();
+        gateway.MapOperations();
+        MapNothing(gateway);
+        return app;
+    }
+
+    static void MapNothing(RouteGroupBuilder group) =>
+        group.Map("/{**path}", static void (HttpContext context) => throw Refusal.NotFound("path", context.Request.Path)).ExcludeFromDescription().Requires(AdminRight.Read);
+}

@@ -95,6 +95,7 @@ static partial class AdminPipeline
     static Refusal? Explain(Exception failure) => failure switch
     {
         Refusal refusal => refusal,
+        InvalidCursorException => Refusal.InvalidValue("cursor", "is not a cursor of this list; send next_cursor of the page before, or none"),
         ConfigConflictException => Refusal.Conflict("Somebody else changed this at the same moment; read it again and repeat the change."),
         LedgerUnavailableException => Refusal.StoreAway("The ledger does not answer."),
         CounterStoreUnavailableException => Refusal.StoreAway("The budget store does not answer."),

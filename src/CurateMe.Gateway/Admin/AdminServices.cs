@@ -13,8 +13,10 @@ static class AdminServices
     {
         services.AddSingleton(new AdminOptions(configuration[AdminOptions.TokenKey]));
         services.AddSingleton<AdminGate>();
+        services.AddSingleton<Bootstrap>();
         services.AddSingleton<GatewayFigures>();
         services.AddSingleton(static s => new LedgerReads(s.GetRequiredService<IUsageLedger>(), s.GetRequiredService<TimeProvider>(), s.GetService<Recorder>()));
+        services.AddApiDocument();
         services.ConfigureHttpJsonOptions(static json =>
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, AdminJson.Default);
@@ -27,6 +29,7 @@ static class AdminServices
     /// <summary>All routes of the admin plane; every other path below its two roots is refused to who has no token and not found by who has.</summary>
     public static IEndpointRouteBuilder MapAdmin(this IEndpointRouteBuilder app)
     {
+        app.MapOpenApi("/openapi/{documentName}.json");
         var admin = app.MapGroup("/api/v1/admin").WithAdminDefaults();
         admin.MapOrgs();
         admin.MapTeams();

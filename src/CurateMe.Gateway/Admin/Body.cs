@@ -23,8 +23,14 @@ sealed record Body<T>(T Value, JsonObject Json) : IEndpointParameterMetadataProv
 
     /// <summary>Tells the OpenAPI document what the body is.</summary>
     public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder) =>
-        builder.Metadata.Add(new AcceptsMetadata(["application/json"], typeof(T), isOptional: BodyReader.MayBeEmpty(typeof(T))));
+        builder.Metadata.Add(new BodyContract(typeof(T), Required: !BodyReader.MayBeEmpty(typeof(T))));
 }
+
+/// <summary>
+/// What an endpoint takes as its body, for the OpenAPI document. Not the framework's own metadata: by that, routing would answer a wrong media type
+/// before anybody has looked at who asks.
+/// </summary>
+sealed record BodyContract(Type Type, bool Required);
 
 /// <summary>Reads bodies.</summary>
 static class BodyReader
@@ -86,16 +92,18 @@ static class BodyReader
         }
     }
 
-    /// <summary>Reads a merged document again, after a patch.</summary>
-    public static T Reread<T>(JsonNode merged, JsonTypeInfo<T> type) where T : class
+    /// <summary>A stored document with a patch applied.</summary>
+    /// <exception cref="Refusal">The patch takes away what the document cannot be without.</exception>
+    public static T Patched<T, TPatch>(string stored, Body<TPatch> patch, JsonTypeInfo<T> type) where T : class where TPatch : class
     {
+        var before = JsonNode.Parse(stored) as JsonObject ?? throw new InvalidDataException("A stored document is no JSON object.");
         try
         {
-            return merged.Deserialize(type) ?? throw Refusal.InvalidJson("The body must be a JSON object.", param: null);
+            return MergePatch.Apply(before, patch.Json).Deserialize(type) ?? throw new InvalidDataException("A stored document is null.");
         }
-        catch (JsonException bad)
+        catch (JsonException)
         {
-            throw Refusal.InvalidValue(FieldOf(bad.Path) ?? "body", "may not be null");
+            throw Refusal.InvalidValue(patch.Json.FirstOrDefault(static field => field.Value is null).Key ?? "body", "may not be null");
         }
     }
 

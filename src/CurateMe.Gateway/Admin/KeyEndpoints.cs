@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using CurateMe.Client;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Keys;
@@ -97,7 +96,7 @@ static class KeyEndpoints
     static async Task<Ok<ApiKey>> PatchAsync(string key, Body<KeyPatch> body, AdminCall call, Catalogue catalogue, CancellationToken ct)
     {
         var stored = await FindAsync(key, call, catalogue, ct);
-        var changed = BodyReader.Reread(MergePatch.Apply((JsonObject)JsonNode.Parse(stored.Json)!, body.Json), DocumentJson.Default.KeyDocument);
+        var changed = BodyReader.Patched(stored.Json, body, DocumentJson.Default.KeyDocument);
         Rules.Id("team_id", changed.TeamId);
         Check(changed);
         if (changed.ExpiresAt != stored.Value.ExpiresAt)

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using CurateMe.Client;
 using CurateMe.Gateway.Governance;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -48,7 +47,7 @@ static class OrgEndpoints
     static async Task<Ok<Org>> PatchAsync(string org, Body<OrgPatch> body, AdminCall call, Catalogue catalogue, CancellationToken ct)
     {
         var stored = await call.OrgAsync(org, "org", ct);
-        var changed = BodyReader.Reread(MergePatch.Apply((JsonObject)JsonNode.Parse(stored.Json)!, body.Json), DocumentJson.Default.OrgDocument);
+        var changed = BodyReader.Patched(stored.Json, body, DocumentJson.Default.OrgDocument);
         Rules.Name("name", changed.Name);
         await catalogue.CommitAsync(
             [catalogue.Orgs.Change(stored, changed)],

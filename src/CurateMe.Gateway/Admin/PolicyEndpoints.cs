@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using CurateMe.Client;
 using CurateMe.Gateway.Governance;
 using CurateMe.Ledger.Configuration;
@@ -28,8 +27,7 @@ static class PolicyEndpoints
     {
         var stored = await call.OrgAsync(org, "org", ct);
         var policy = await catalogue.Policies.FindAsync(org, ct);
-        var before = (JsonObject)JsonNode.Parse(policy?.Json ?? "{}")!;
-        var changed = BodyReader.Reread(MergePatch.Apply(before, body.Json), DocumentJson.Default.PolicyDocument);
+        var changed = BodyReader.Patched(policy?.Json ?? "{}", body, DocumentJson.Default.PolicyDocument);
         var version = await SaveAsync("policy.patch", stored, policy, changed, call, catalogue, ct);
         return TypedResults.Ok(View(stored.Value, changed, version));
     }

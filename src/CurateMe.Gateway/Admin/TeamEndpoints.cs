@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using CurateMe.Client;
 using CurateMe.Gateway.Governance;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -63,7 +62,7 @@ static class TeamEndpoints
     static async Task<Ok<Team>> PatchAsync(string team, Body<TeamPatch> body, AdminCall call, Catalogue catalogue, CancellationToken ct)
     {
         var stored = await FindAsync(team, call, catalogue, ct);
-        var changed = BodyReader.Reread(MergePatch.Apply((JsonObject)JsonNode.Parse(stored.Json)!, body.Json), DocumentJson.Default.TeamDocument);
+        var changed = BodyReader.Patched(stored.Json, body, DocumentJson.Default.TeamDocument);
         Rules.Name("name", changed.Name);
         Rules.Amount("daily_budget", changed.DailyBudget);
         Rules.Amount("monthly_budget", changed.MonthlyBudget);

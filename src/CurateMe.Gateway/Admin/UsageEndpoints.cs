@@ -75,15 +75,8 @@ static class UsageEndpoints
             // A limit bounds a CSV only when it is said.
             return new UsageCsv(ledger, query with { Limit = UsageQuery.MaxLimit }, filter.Limit is null ? null : query.Limit);
         }
-        try
-        {
-            var page = await ledger.QueryAsync(query, ct);
-            return TypedResults.Ok(new Page<UsageEntry>([.. page.Records.Select(UsageView.Of)], page.NextCursor));
-        }
-        catch (ArgumentException) when (query.Cursor is not null)
-        {
-            throw Refusal.InvalidValue("cursor", "is not a cursor of this list; send next_cursor of the page before, or none");
-        }
+        var page = await ledger.QueryAsync(query, ct);
+        return TypedResults.Ok(new Page<UsageEntry>([.. page.Records.Select(UsageView.Of)], page.NextCursor));
     }
 
     static async Task<IResult> GetAsync(string request, AdminCall call, LedgerReads reads, CancellationToken ct)

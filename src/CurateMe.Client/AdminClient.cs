@@ -1,0 +1,168 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+
+namespace CurateMe.Client;
+
+/// <summary>The gateway refused; its answer says why.</summary>
+public sealed class AdminRefusedException(int status, ErrorBody error) : Exception(error.Message)
+{
+    /// <summary>HTTP status.</summary>
+    public int Status { get; } = status;
+
+    public ErrorBody Error { get; } = error;
+}
+
+/// <summary>
+/// The admin plane, typed. Calls throw <see cref="AdminRefusedException"/> on a refusal and <see cref="HttpRequestException"/> when the gateway
+/// does not answer; nothing is retried.
+/// </summary>
+/// <param name="http">Its base address is the gateway; its time-out bounds every call.</param>
+/// <param name="token">Operator's token or a token of <c>/api/v1/admin/tokens</c>.</param>
+/// <param name="orgId">Sent as <c>X-Org-ID</c> where no other org is named.</param>
+public sealed class AdminClient(HttpClient http, string token, string? orgId = null)
+{
+    static readonly AdminJson Json = AdminJson.Default;
+
+    /// <summary>The same gateway and token, another org.</summary>
+    public AdminClient For(string org) => new(http, token, org);
+
+    public Task<Org> CreateOrgAsync(OrgCreate org, CancellationToken ct = default) => SendAsync(HttpMethod.Post, "/api/v1/admin/orgs", org, Json.OrgCreate, Json.Org, ct);
+
+    public Task<Page<Org>> ListOrgsAsync(int? limit = null, string? cursor = null, CancellationToken ct = default) => GetAsync("/api/v1/admin/orgs" + Query(("limit", limit), ("cursor", cursor)), Json.PageOrg, ct);
+
+    public Task<Org> GetOrgAsync(string org, CancellationToken ct = default) => GetAsync($"/api/v1/admin/orgs/{Uri.EscapeDataString(org)}", Json.Org, ct);
+
+    /// <param name="patch">RFC 7396.</param>
+    public Task<Org> PatchOrgAsync(string org, JsonObject patch, CancellationToken ct = default) => PatchAsync($"/api/v1/admin/orgs/{Uri.EscapeDataString(org)}", patch, Json.Org, ct);
+
+    public Task<Page<TierView>> ListTiersAsync(CancellationToken ct = default) => GetAsync("/api/v1/admin/tiers", Json.PageTierView, ct);
+
+    public Task<Team> CreateTeamAsync(TeamCreate team, CancellationToken ct = default) => SendAsync(HttpMethod.Post, "/api/v1/admin/teams", team, Json.TeamCreate, Json.Team, ct);
+
+    public Task<Page<Team>> ListTeamsAsync(int? limit = null, string? cursor = null, CancellationToken ct = default) => GetAsync("/api/v1/admin/teams" + Query(("limit", limit), ("cursor", cursor)), Json.PageTeam, ct);
+
+    /// <param name="patch">RFC 7396.</param>
+    public Task<Team> PatchTeamAsync(string team, JsonObject patch, CancellationToken ct = default) => PatchAsync($"/api/v1/admin/teams/{Uri.EscapeDataString(team)}", patch, Json.Team, ct);
+
+    /// <returns>The key with its secret, this once.</returns>
+    public Task<ApiKey> CreateKeyAsync(KeyCreate key, CancellationToken ct = default) => SendAsync(HttpMethod.Post, "/api/v1/admin/keys", key, Json.KeyCreate, Json.ApiKey, ct);
+
+    public Task<Page<ApiKey>> ListKeysAsync(int? limit = null, string? cursor = null, CancellationToken ct = default) => GetAsync("/api/v1/admin/keys" + Query(("limit", limit), ("cursor", cursor)), Json.PageApiKey, ct);
+
+    public Task<ApiKey> GetKeyAsync(string key, CancellationToken ct = default) => GetAsync(KeyPath(key), Json.ApiKey, ct);
+
+    /// <param name="patch">RFC 7396.</param>
+    public Task<ApiKey> PatchKeyAsync(string key, JsonObject patch, CancellationToken ct = default) => PatchAsync(KeyPath(key), patch, Json.ApiKey, ct);
+
+    public Task<ApiKey> DisableKeyAsync(string key, CancellationToken ct = default) => SendAsync(HttpMethod.Post, KeyPath(key) + "/disable", content: null, Json.ApiKey, ct);
+
+    public Task<ApiKey> EnableKeyAsync(string key, CancellationToken ct = default) => SendAsync(HttpMethod.Post, KeyPath(key) + "/enable", content: null, Json.ApiKey, ct);
+
+    /// <returns>The key with its new secret, this once.</returns>
+    public Task<ApiKey> RotateKeyAsync(string key, int graceSeconds = 0, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, KeyPath(key) + "/rotate", new KeyRotate { GraceSeconds = graceSeconds }, Json.KeyRotate, Json.ApiKey, ct);
+
+    public Task<PolicyView> GetPolicyAsync(string org, CancellationToken ct = default) => GetAsync($"/api/v1/admin/gateway/policy/{Uri.EscapeDataString(org)}", Json.PolicyView, ct);
+
+    /// <param name="patch">RFC 7396; null clears to the tier's default.</param>
+    public Task<PolicyView> PatchPolicyAsync(string org, JsonObject patch, CancellationToken ct = default) => PatchAsync($"/api/v1/admin/gateway/policy/{Uri.EscapeDataString(org)}", patch, Json.PolicyView, ct);
+
+    public Task<DailyCosts> GetDailyCostsAsync(DateOnly? date = null, CancellationToken ct = default) => GetAsync("/api/v1/admin/gateway/costs/daily" + Query(("date", date?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture))), Json.DailyCosts, ct);
+
+    /// <param name="by">Dimensions joined by commas.</param>
+    public Task<CostBreakdown> GetBreakdownAsync(string by, DateTimeOffset? from = null, DateTimeOffset? to = null, CancellationToken ct = default) =>
+        GetAsync("/api/v1/admin/gateway/costs/breakdown" + Query(("by", by), ("from", Time(from)), ("to", Time(to))), Json.CostBreakdown, ct);
+
+    /// <param name="filter">Query parameters of the usage list.</param>
+    public Task<Page<UsageEntry>> ListUsageAsync(IEnumerable<(string Name, string? Value)>? filter = null, CancellationToken ct = default) =>
+        GetAsync("/api/v1/admin/gateway/usage" + Query([.. (filter ?? []).Select(f => (f.Name, (object?)f.Value))]), Json.PageUsageEntry, ct);
+
+    /// <param name="month"><c>YYYY-MM</c>; the present month when null.</param>
+    public Task<Page<OrgBill>> GetBillingAsync(string? month = null, CancellationToken ct = default) => GetAsync("/api/v1/admin/gateway/billing" + Query(("month", month)), Json.PageOrgBill, ct);
+
+    public Task<BudgetTree> GetBudgetsAsync(string org, CancellationToken ct = default) => GetAsync($"/gateway/admin/budgets/{Uri.EscapeDataString(org)}", Json.BudgetTree, ct);
+
+    /// <param name="node"><c>org</c>, <c>team:ID</c> or <c>key:ID</c>.</param>
+    /// <param name="limits">Fields that are not named stay.</param>
+    public Task<BudgetTree> SetNodeLimitsAsync(string org, string node, JsonObject limits, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Put, $"/gateway/admin/budgets/{Uri.EscapeDataString(org)}/nodes/{Uri.EscapeDataString(node)}", Content(limits.ToJsonString()), Json.BudgetTree, ct);
+
+    public Task<ResetDailyResult> ResetDailyAsync(string org, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, "/gateway/admin/costs/reset-daily", new ResetDaily { OrgId = org }, Json.ResetDaily, Json.ResetDailyResult, ct);
+
+    public Task<GatewayMetrics> GetMetricsAsync(CancellationToken ct = default) => GetAsync("/gateway/admin/metrics", Json.GatewayMetrics, ct);
+
+    public Task<Page<AuditRecord>> ListAuditAsync(int? limit = null, string? cursor = null, string? action = null, string? targetId = null, CancellationToken ct = default) =>
+        GetAsync("/gateway/admin/audit" + Query(("limit", limit), ("cursor", cursor), ("action", action), ("target_id", targetId)), Json.PageAuditRecord, ct);
+
+    /// <returns>The token with its secret, this once.</returns>
+    public Task<AdminToken> CreateTokenAsync(AdminTokenCreate request, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, "/api/v1/admin/tokens", request, Json.AdminTokenCreate, Json.AdminToken, ct);
+
+    public Task<Page<AdminToken>> ListTokensAsync(CancellationToken ct = default) => GetAsync("/api/v1/admin/tokens", Json.PageAdminToken, ct);
+
+    public Task<AdminToken> RevokeTokenAsync(string tokenId, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Delete, $"/api/v1/admin/tokens/{Uri.EscapeDataString(tokenId)}", content: null, Json.AdminToken, ct);
+
+    static string KeyPath(string key) => $"/api/v1/admin/keys/{Uri.EscapeDataString(key)}";
+
+    static string? Time(DateTimeOffset? at) => at is { } value ? Rfc3339Converter.Format(value) : null;
+
+    static string Query(params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        var query = "";
+        foreach (var (name, value) in parameters)
+        {
+            if (value is not null)
+            {
+                query += $"{(query.Length == 0 ? '?' : '&')}{name}={Uri.EscapeDataString(Convert.ToString(value, CultureInfo.InvariantCulture)!)}";
+            }
+        }
+        return query;
+    }
+
+    static StringContent Content(string json) => new(json, System.Text.Encoding.UTF8, "application/json");
+
+    Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken ct) => SendAsync(HttpMethod.Get, path, content: null, type, ct);
+
+    Task<T> PatchAsync<T>(string path, JsonObject patch, JsonTypeInfo<T> type, CancellationToken ct) => SendAsync(HttpMethod.Patch, path, Content(patch.ToJsonString()), type, ct);
+
+    Task<TAnswer> SendAsync<TBody, TAnswer>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> bodyType, JsonTypeInfo<TAnswer> answerType, CancellationToken ct) =>
+        SendAsync(method, path, JsonContent.Create(body, bodyType), answerType, ct);
+
+    async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (orgId is not null)
+        {
+            request.Headers.Add("X-Org-ID", orgId);
+        }
+        using var response = await http.SendAsync(request, ct).ConfigureAwait(false);
+        if (!response.IsSuccessStatusCode)
+        {
+            throw new AdminRefusedException((int)response.StatusCode, await ErrorAsync(response, ct).ConfigureAwait(false));
+        }
+        return await response.Content.ReadFromJsonAsync(type, ct).ConfigureAwait(false) ?? throw new JsonException($"The gateway answered {path} with null.");
+    }
+
+    static async Task<ErrorBody> ErrorAsync(HttpResponseMessage response, CancellationToken ct)
+    {
+        try
+        {
+            if (await response.Content.ReadFromJsonAsync(Json.ErrorAnswer, ct).ConfigureAwait(false) is { Error: { } error })
+            {
+                return error;
+            }
+        }
+        catch (JsonException)
+        {
+            // Something between here and the gateway answered in a language of its own; the status is all there is.
+        }
+        return new ErrorBody { Message = $"The gateway answered {(int)response.StatusCode}.", Type = "unknown", Code = "unknown", GatewayErrorCode = "" };
+    }
+}

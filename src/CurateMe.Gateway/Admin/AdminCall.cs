@@ -29,7 +29,7 @@ sealed class AdminCall(HttpContext context, Actor actor, Catalogue catalogue, Ti
         var header = Header();
         if (said is not null && header is not null && said != header)
         {
-            throw Refusal.InvalidValue(param, $"says \"{said}\" but {OrgHeader} says \"{header}\"; they must be the same");
+            throw Refusal.InvalidField(param, $"says \"{said}\" but {OrgHeader} says \"{header}\"; they must be the same");
         }
         var orgId = said ?? header ?? Actor.OrgId ?? throw Refusal.MissingOrg();
         if (!Actor.Sees(orgId))

@@ -95,12 +95,12 @@ static partial class AdminPipeline
     static Refusal? Explain(Exception failure) => failure switch
     {
         Refusal refusal => refusal,
-        InvalidCursorException => Refusal.InvalidValue("cursor", "is not a cursor of this list; send next_cursor of the page before, or none"),
+        InvalidCursorException => Refusal.InvalidField("cursor", "is not a cursor of this list; send next_cursor of the page before, or none"),
         ConfigConflictException => Refusal.Conflict("Somebody else changed this at the same moment; read it again and repeat the change."),
         LedgerUnavailableException => Refusal.StoreAway("The ledger does not answer."),
         CounterStoreUnavailableException => Refusal.StoreAway("The budget store does not answer."),
         TimeoutException => Refusal.StoreAway("A store took too long to answer."),
-        BadHttpRequestException { StatusCode: 413 } => new Refusal(413, "body_too_large", "GW_REQ_006", $"The body is larger than {AdminOptions.MaxBodyBytes} bytes."),
+        BadHttpRequestException { StatusCode: 413 } => new Refusal(413, "body_too_large", "GW_REQ_004", $"The body is larger than {AdminOptions.MaxBodyBytes} bytes."),
         BadHttpRequestException bad => new Refusal(bad.StatusCode, "bad_request", "GW_REQ_001", "The request is malformed."),
         _ => null,
     };

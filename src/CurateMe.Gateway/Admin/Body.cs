@@ -103,7 +103,7 @@ static class BodyReader
         }
         catch (JsonException)
         {
-            throw Refusal.InvalidValue(patch.Json.FirstOrDefault(static field => field.Value is null).Key ?? "body", "may not be null");
+            throw Refusal.InvalidField(patch.Json.FirstOrDefault(static field => field.Value is null).Key ?? "body", "may not be null");
         }
     }
 
@@ -117,10 +117,10 @@ static class BodyReader
         var isOurs = !bad.Message.Contains("LineNumber", StringComparison.Ordinal) && !bad.Message.Contains("System.", StringComparison.Ordinal);
         if (isOurs && field is not null)
         {
-            return Refusal.InvalidValue(field, bad.Message.TrimEnd('.'));
+            return Refusal.InvalidField(field, bad.Message.TrimEnd('.'));
         }
         return bad.InnerException is null && field is not null
-            ? Refusal.InvalidValue(field, "has the wrong type, or a value that does not fit it")
+            ? Refusal.InvalidField(field, "has the wrong type, or a value that does not fit it")
             : Refusal.InvalidJson(field is null ? "The body is not valid JSON." : $"The body is not valid JSON at or after `{field}`.", field);
     }
 
@@ -155,9 +155,9 @@ static class BodyReader
     {
         if (!request.HasJsonContentType())
         {
-            throw new Refusal(415, "unsupported_media_type", "GW_REQ_007", "The body must be JSON.", "Content-Type", "Send Content-Type: application/json.");
+            throw new Refusal(415, "unsupported_media_type", "GW_REQ_005", "The body must be JSON.", "Content-Type", "Send Content-Type: application/json.");
         }
     }
 
-    static Refusal TooLarge() => new(413, "body_too_large", "GW_REQ_006", $"The body is larger than {AdminOptions.MaxBodyBytes} bytes.");
+    static Refusal TooLarge() => new(413, "body_too_large", "GW_REQ_004", $"The body is larger than {AdminOptions.MaxBodyBytes} bytes.");
 }

@@ -36,7 +36,7 @@ static class BudgetEndpoints
             ["org"] => SetOrgAsync(stored, body, call, catalogue, ct),
             ["team", var team] => SetTeamAsync(stored, team, body, call, catalogue, ct),
             ["key", var key] => SetKeyAsync(stored, key, body, call, catalogue, ct),
-            _ => throw Refusal.InvalidValue("node", "must be org, team:ID or key:ID"),
+            _ => throw Refusal.InvalidField("node", "must be org, team:ID or key:ID"),
         });
         return TypedResults.Ok(await TreeAsync(stored, call.Today, catalogue, counters, ct));
     }

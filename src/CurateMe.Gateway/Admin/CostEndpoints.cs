@@ -133,10 +133,10 @@ static class CostEndpoints
             }
             else
             {
-                throw Refusal.InvalidValue("by", "must be different ones of model, provider, team, key, runner, session, hour, day and at most one tag:NAME, joined by commas");
+                throw Refusal.InvalidField("by", "must be different ones of model, provider, team, key, runner, session, hour, day and at most one tag:NAME, joined by commas");
             }
         }
-        return dimensions.Count <= MaxDimensions ? (dimensions, tag) : throw Refusal.InvalidValue("by", $"names {dimensions.Count} dimensions; {MaxDimensions} is the most");
+        return dimensions.Count <= MaxDimensions ? (dimensions, tag) : throw Refusal.InvalidField("by", $"names {dimensions.Count} dimensions; {MaxDimensions} is the most");
     }
 
     static async Task<Ok<ResetDailyResult>> ResetDailyAsync(Body<ResetDaily> body, AdminCall call, Reconciler reconciler, CancellationToken ct)

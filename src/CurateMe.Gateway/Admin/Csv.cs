@@ -18,7 +18,7 @@ sealed class Csv(HttpResponse response) : IAsyncDisposable
         "csv" => true,
         "json" => false,
         null or "" => request.GetTypedHeaders().Accept.Any(a => a.MediaType.Equals("text/csv", StringComparison.OrdinalIgnoreCase)),
-        _ => throw Refusal.InvalidValue("format", "must be json or csv"),
+        _ => throw Refusal.InvalidField("format", "must be json or csv"),
     };
 
     /// <summary>Begins a CSV answer.</summary>

@@ -157,7 +157,7 @@ static class KeyEndpoints
     {
         if (key.TeamId is not null && (await catalogue.Teams.FindAsync(key.TeamId, ct))?.OrgId != key.OrgId)
         {
-            throw Refusal.InvalidValue("team_id", $"names no team of the org \"{key.OrgId}\"");
+            throw Refusal.InvalidField("team_id", $"names no team of the org \"{key.OrgId}\"");
         }
     }
 }

@@ -85,7 +85,7 @@ static class OperationEndpoints
         var limit = Paging.Limit(filter.Limit);
         var before = filter.Cursor is not { Length: > 0 } cursor ? (long?)null
             : long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) ? sequence
-            : throw Refusal.InvalidValue("cursor", "is not a cursor of this list; send next_cursor of the page before, or none");
+            : throw Refusal.InvalidField("cursor", "is not a cursor of this list; send next_cursor of the page before, or none");
         var (from, to) = (Times.Instant("from", filter.From), Times.Instant("to", filter.To));
         var entries = await store.AuditAsync(
             new AuditQuery

@@ -16,7 +16,7 @@ static class Paging
     public static int Limit(string? limit, int standard = StandardLimit) =>
         limit is null ? standard
         : int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value is >= 1 and <= MaxLimit ? value
-        : throw Refusal.InvalidValue("limit", $"must be a whole number from 1 to {MaxLimit}");
+        : throw Refusal.InvalidField("limit", $"must be a whole number from 1 to {MaxLimit}");
 
     /// <summary>The id after which a page begins.</summary>
     public static string? After(string? cursor)
@@ -31,7 +31,7 @@ static class Paging
         }
         catch (FormatException)
         {
-            throw Refusal.InvalidValue("cursor", "is not a cursor of this list; send next_cursor of the page before, or none");
+            throw Refusal.InvalidField("cursor", "is not a cursor of this list; send next_cursor of the page before, or none");
         }
     }
 

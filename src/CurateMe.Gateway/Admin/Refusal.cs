@@ -25,22 +25,22 @@ sealed class Refusal(int status, string code, string gatewayErrorCode, string me
         new(400, "missing_field", "GW_REQ_002", $"`{param}` is missing.", param, remediation);
 
     /// <param name="what">Goes on after the name of the field.</param>
-    public static Refusal InvalidValue(string param, string what) => new(400, "invalid_value", "GW_REQ_003", $"`{param}` {what}.", param);
+    public static Refusal InvalidField(string param, string what) => new(400, "invalid_field", "GW_REQ_003", $"`{param}` {what}.", param);
 
     public static Refusal UnknownField(string param) =>
-        new(400, "unknown_field", "GW_REQ_004", $"`{param}` is not a field of this request.", param, "Check the spelling; fields are never ignored here.");
+        new(400, "unknown_field", "GW_REQ_003", $"`{param}` is not a field of this request.", param, "Check the spelling; fields are never ignored here.");
 
     public static Refusal MissingOrg() =>
         new(400, "missing_org", "GW_REQ_002", "This request concerns one org and names none.", "X-Org-ID", "Send the org's id in the header X-Org-ID.");
 
-    public static Refusal NotFound(string what, string id) => new(404, "not_found", "GW_REQ_005", $"There is no {what} \"{id}\".");
+    public static Refusal NotFound(string what, string id) => new(404, "not_found_error", "GW_REQ_007", $"There is no {what} \"{id}\".");
 
-    public static Refusal Conflict(string message, string? param = null) => new(409, "conflict", "GW_REQ_008", message, param);
+    public static Refusal Conflict(string message, string? param = null) => new(409, "conflict", "GW_REQ_009", message, param);
 
     public static Refusal Unauthorized(string message) =>
         new(401, "invalid_admin_token", "GW_AUTH_001", message, "Authorization", "Send Authorization: Bearer with the value of ADMIN_TOKEN or a token made at /api/v1/admin/tokens.");
 
-    public static Refusal Forbidden(string message) => new(403, "forbidden", "GW_AUTH_005", message);
+    public static Refusal Forbidden(string message) => new(403, "forbidden", "GW_AUTH_006", message);
 
     public static Refusal StoreAway(string message) => new(503, "store_unavailable", "GW_STORE_003", message, remediation: "Nothing was changed; ask again when the store is back.");
 }

@@ -21,7 +21,7 @@ static class Rules
     {
         if (amount is { } value && (value < NanoUsd.Zero || value > MaxAmount))
         {
-            throw Refusal.InvalidValue(param, $"is {value} dollars; it must be from 0 to {MaxAmount}");
+            throw Refusal.InvalidField(param, $"is {value} dollars; it must be from 0 to {MaxAmount}");
         }
     }
 
@@ -31,7 +31,7 @@ static class Rules
     {
         if (count is { } value && (value < least || value > most))
         {
-            throw Refusal.InvalidValue(param, $"is {value}; it must be from {least} to {most}");
+            throw Refusal.InvalidField(param, $"is {value}; it must be from {least} to {most}");
         }
     }
 
@@ -40,7 +40,7 @@ static class Rules
     {
         if (name is not null && (name.Length > MaxNameLength || string.IsNullOrWhiteSpace(name) || name.Any(char.IsControl)))
         {
-            throw Refusal.InvalidValue(param, $"must have 1 to {MaxNameLength} printable characters");
+            throw Refusal.InvalidField(param, $"must have 1 to {MaxNameLength} printable characters");
         }
     }
 
@@ -49,7 +49,7 @@ static class Rules
     {
         if (id is not null && !IsId(id))
         {
-            throw Refusal.InvalidValue(param, $"must have 1 to {MaxIdLength} letters, digits, '_', '-' or '.', and begin with a letter or digit");
+            throw Refusal.InvalidField(param, $"must have 1 to {MaxIdLength} letters, digits, '_', '-' or '.', and begin with a letter or digit");
         }
     }
 
@@ -65,7 +65,7 @@ static class Rules
         }
         if (models.Count > ModelAllowlist.MaxEntries)
         {
-            throw Refusal.InvalidValue(param, $"has {models.Count} entries; {ModelAllowlist.MaxEntries} is the most");
+            throw Refusal.InvalidField(param, $"has {models.Count} entries; {ModelAllowlist.MaxEntries} is the most");
         }
         for (var i = 0; i < models.Count; i++)
         {
@@ -79,7 +79,7 @@ static class Rules
         if (string.IsNullOrWhiteSpace(model) || model.Length > ModelAllowlist.MaxEntryLength || model.Any(c => char.IsControl(c) || char.IsWhiteSpace(c))
             || (star >= 0 && !(mayEndInStar && star == model.Length - 1)))
         {
-            throw Refusal.InvalidValue(param, $"must name a model in 1 to {ModelAllowlist.MaxEntryLength} characters without spaces{(mayEndInStar ? "; '*' only at the end" : " and without '*'")}");
+            throw Refusal.InvalidField(param, $"must name a model in 1 to {ModelAllowlist.MaxEntryLength} characters without spaces{(mayEndInStar ? "; '*' only at the end" : " and without '*'")}");
         }
     }
 
@@ -91,13 +91,13 @@ static class Rules
         }
         if (ranges.Count > IpAllowlist.MaxEntries)
         {
-            throw Refusal.InvalidValue(param, $"has {ranges.Count} entries; {IpAllowlist.MaxEntries} is the most");
+            throw Refusal.InvalidField(param, $"has {ranges.Count} entries; {IpAllowlist.MaxEntries} is the most");
         }
         for (var i = 0; i < ranges.Count; i++)
         {
             if (!IpAllowlist.TryParse(ranges[i], out _))
             {
-                throw Refusal.InvalidValue($"{param}[{i}]", "must be an address or a range such as 10.0.0.0/8 or 2001:db8::/32");
+                throw Refusal.InvalidField($"{param}[{i}]", "must be an address or a range such as 10.0.0.0/8 or 2001:db8::/32");
             }
         }
     }
@@ -106,7 +106,7 @@ static class Rules
     {
         if (at <= now)
         {
-            throw Refusal.InvalidValue(param, $"is not in the future; it is {Rfc3339Converter.Format(now)} now");
+            throw Refusal.InvalidField(param, $"is not in the future; it is {Rfc3339Converter.Format(now)} now");
         }
     }
 
@@ -148,7 +148,7 @@ static class Rules
     {
         if (names?.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } twice)
         {
-            throw Refusal.InvalidValue($"{param}.{twice.Key}", "is there twice, in different case");
+            throw Refusal.InvalidField($"{param}.{twice.Key}", "is there twice, in different case");
         }
     }
 }

@@ -52,7 +52,7 @@ static class TokenEndpoints
         {
             throw Refusal.Forbidden("Only a platform admin may make one.");
         }
-        return said is null ? null : throw Refusal.InvalidValue("org_id", "must be absent: a platform admin is not bound to an org");
+        return said is null ? null : throw Refusal.InvalidField("org_id", "must be absent: a platform admin is not bound to an org");
     }
 
     static async Task<Ok<Page<AdminToken>>> ListAsync(string? limit, string? cursor, AdminCall call, AdminGate gate, CancellationToken ct)

@@ -44,12 +44,12 @@ sealed record UsageFilter
     };
 
     static string? Text(string param, string? text) =>
-        text is null || (text.Length <= 512 && !text.Any(char.IsControl)) ? text : throw Refusal.InvalidValue(param, "is too long or holds control characters");
+        text is null || (text.Length <= 512 && !text.Any(char.IsControl)) ? text : throw Refusal.InvalidField(param, "is too long or holds control characters");
 
     static T? Word<T>(string param, string? word) where T : struct, Enum =>
         word is null ? null
         : Choice.TryParse<T>(word, out var value) ? value
-        : throw Refusal.InvalidValue(param, $"must be one of {string.Join(", ", Choice.All<T>())}");
+        : throw Refusal.InvalidField(param, $"must be one of {string.Join(", ", Choice.All<T>())}");
 }
 
 /// <summary>The usage records of an org, as JSON pages or as CSV of any length.</summary>

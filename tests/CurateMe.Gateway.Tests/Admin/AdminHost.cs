@@ -11,7 +11,6 @@ using CurateMe.Ledger.Reconciliation;
 using CurateMe.Ledger.Records;
 using CurateMe.Ledger.Sqlite;
 using CurateMe.Testing;
-using CurateMe.Testing.Configuration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -19,7 +18,7 @@ using Microsoft.Extensions.Logging;
 
 namespace CurateMe.Gateway.Tests.Admin;
 
-/// <summary>The admin plane on a real Kestrel with a SQLite ledger and counters in this process; no data plane.</summary>
+/// <summary>The admin plane on a real Kestrel with SQLite stores and counters in this process; no data plane.</summary>
 sealed class AdminHost : IAsyncDisposable
 {
     public const string Token = "operator-token-of-the-tests";
@@ -29,9 +28,9 @@ sealed class AdminHost : IAsyncDisposable
     readonly WebApplication _app;
     readonly TemporaryDirectory _directory;
 
-    AdminHost(WebApplication app, TemporaryDirectory directory, MemoryConfigStore config)
+    AdminHost(WebApplication app, TemporaryDirectory directory)
     {
-        (_app, _directory, Config) = (app, directory, config);
+        (_app, _directory) = (app, directory);
         Http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
         Admin = new AdminClient(Http, Token);
     }
@@ -40,7 +39,7 @@ sealed class AdminHost : IAsyncDisposable
 
     /// <summary>The operator.</summary>
     public AdminClient Admin { get; }
-    public MemoryConfigStore Config { get; }
+    public IConfigStore Config => Get<IConfigStore>();
     public IUsageLedger Ledger => Get<IUsageLedger>();
     public ICounterStore Counters => Get<ICounterStore>();
     public KeyDirectory Keys => Get<KeyDirectory>();
@@ -50,14 +49,13 @@ sealed class AdminHost : IAsyncDisposable
     public static async Task<AdminHost> StartAsync(TimeProvider? time = null, string? token = Token)
     {
         var directory = new TemporaryDirectory();
-        var config = new MemoryConfigStore();
         time ??= TimeProvider.System;
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
         builder.Configuration["ADMIN_TOKEN"] = token;
         builder.Services.AddSingleton(time);
-        builder.Services.AddSingleton<IConfigStore>(config);
+        builder.Services.AddSingleton<IConfigStore>(_ => SqliteConfigStore.Open(directory.Path));
         builder.Services.AddSingleton<IUsageLedger>(_ => SqliteLedger.Open(directory.Path, time));
         builder.Services.AddSingleton<ICounterStore>(_ => new InProcessCounters(time));
         builder.Services.AddSingleton<CounterResets>();
@@ -67,7 +65,7 @@ sealed class AdminHost : IAsyncDisposable
         var app = builder.Build();
         app.MapAdmin();
         await app.StartAsync();
-        return new AdminHost(app, directory, config);
+        return new AdminHost(app, directory);
     }
 
     /// <summary>A fresh org and a client bound to it.</summary>

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using CurateMe.Ledger.Configuration;
 
 namespace CurateMe.Testing.Configuration;
@@ -59,9 +56,8 @@ public sealed class MemoryConfigStore : IConfigStore
             }
             if (audit is not null)
             {
-                var previous = _audit.Count == 0 ? "" : _audit[^1].Hash;
-                var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{previous}|{audit}"))));
-                _audit.Add(new AuditEntry(_audit.Count + 1, audit, previous, hash));
+                var last = _audit.Count == 0 ? null : _audit[^1];
+                _audit.Add(AuditChain.Append(last?.Sequence ?? 0, last?.Hash ?? AuditChain.Genesis, audit));
             }
             return Task.FromResult(_revision);
         }

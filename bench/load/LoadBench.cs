@@ -1,0 +1,61 @@
+using System.Globalization;
+
+namespace CurateMe.Bench.Load;
+
+/// <summary>
+/// Measures direct → upstream, nginx, the smallest .NET forwarder and the gateway in turn, several rounds in one run, and prints medians
+/// and ratios. The machine may be busy and noisy; the ratios of one run are what to quote.
+/// </summary>
+static class LoadBench
+{
+    public static async Task<int> RunAsync(BenchOptions options)
+    {
+        using var servers = new Servers(options);
+        var targets = await servers.StartAsync();
+        foreach (var target in targets)
+        {
+            await PlainLoad.RunAsync(target, options.Connections, seconds: 3);
+        }
+        Report("plain requests", "request", await MeasureAsync(targets, options.Rounds, t => PlainLoad.RunAsync(t, options.Connections, options.Seconds)));
+        Report($"{options.Streams} concurrent streams", "chunk", await MeasureAsync(targets, options.Rounds, t => StreamLoad.RunAsync(t, options.Streams, options.Seconds)));
+        return 0;
+    }
+
+    static async Task<List<(string Name, Measurement Median)>> MeasureAsync(IReadOnlyList<Target> targets, int rounds, Func<Target, Task<Measurement>> measure)
+    {
+        var all = targets.ToDictionary(static t => t.Name, static _ => new List<Measurement>());
+        for (var round = 0; round < rounds; round++)
+        {
+            foreach (var target in targets)
+            {
+                all[target.Name].Add(await measure(target));
+            }
+        }
+        return [.. targets.Select(t => (t.Name, Median(all[t.Name])))];
+    }
+
+    static Measurement Median(List<Measurement> m) => new(
+        Middle(m.Select(static x => x.PerSecond)), Middle(m.Select(static x => x.P50Ms)), Middle(m.Select(static x => x.P99Ms)),
+        Middle(m.Select(static x => x.CpuMicroseconds)), Middle(m.Select(static x => x.ResidentMiB)));
+
+    static double Middle(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToList();
+        return sorted[sorted.Count / 2];
+    }
+
+    static void Report(string title, string unit, List<(string Name, Measurement M)> rows)
+    {
+        var direct = rows[0].M;
+        var nginx = rows[1].M;
+        Console.WriteLine($"\n{title}\n| target | {unit}s/s | added p50 ms | added p99 ms | CPU µs/{unit} | CPU ÷ nginx | memory MiB | memory ÷ nginx |\n|---|--:|--:|--:|--:|--:|--:|--:|");
+        foreach (var (name, m) in rows)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"| {name} | {m.PerSecond:0} | {m.P50Ms - direct.P50Ms:0.00} | {m.P99Ms - direct.P99Ms:0.00} | {m.CpuMicroseconds:0.0} | {m.CpuMicroseconds / nginx.CpuMicroseconds:0.00} | {m.ResidentMiB:0} | {m.ResidentMiB / nginx.ResidentMiB:0.0} |"));
+        }
+        var forwarder = rows[2].M;
+        var gateway = rows[3].M;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\nCPU of the gateway ÷ smallest .NET forwarder: {gateway.CpuMicroseconds / forwarder.CpuMicroseconds:0.00}"));
+    }
+}

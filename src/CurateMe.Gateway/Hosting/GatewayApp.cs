@@ -1,3 +1,4 @@
+using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Health;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Proxy;
@@ -28,10 +29,14 @@ static class GatewayApp
         AddLedger(builder.Services, settings);
         AddDataPlane(builder.Services, settings);
         builder.Services.AddKeys();
+        builder.Services.AddAdmin(builder.Configuration);
         overrides?.Invoke(builder.Services);
         var app = builder.Build();
         DataPlane.Map(app, settings.Providers);
         HealthEndpoints.Map(app);
+        app.MapAdmin();
+        var metrics = app.Services.GetRequiredService<RequestMetrics>();
+        app.Services.GetRequiredService<GatewayFigures>().Requests = () => new Dictionary<string, long> { ["settled"] = metrics.Settled, ["refused"] = metrics.Refused };
         return app;
     }
 

@@ -1,3 +1,4 @@
+using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Simulator;
 
 namespace CurateMe.Gateway.Hosting;
@@ -22,7 +23,10 @@ static class GatewayProgram
             settings = Demo.AnswerFrom(simulator, settings);
         }
         await using var app = GatewayApp.Build(builder, settings);
+        var first = await app.Services.GetRequiredService<Bootstrap>().RunAsync(settings.DataDirectory, CancellationToken.None);
         await app.StartAsync();
+        var address = app.Urls.FirstOrDefault() ?? DefaultUrl;
+        await Console.Out.WriteAsync(Banner.Text(settings, first, address.Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal)));
         await app.WaitForShutdownAsync();
     }
 }

@@ -21,6 +21,7 @@ static partial class PlainLoad
         using var wrk = Process.Start(new ProcessStartInfo("wrk", ["-t1", $"-c{connections}", $"-d{seconds}s", "--latency", "-s", script, new Uri(target.Address, target.Path).ToString()])
         {
             RedirectStandardOutput = true,
+            UseShellExecute = false,
         })!;
         var text = await wrk.StandardOutput.ReadToEndAsync();
         await wrk.WaitForExitAsync();

@@ -22,7 +22,7 @@ sealed class Servers(BenchOptions options) : IDisposable
         targets.Add(new Target("direct", Start("dotnet", [options.Gateway, "simulate", "--fast", "--bill", "none", "--urls", $"http://127.0.0.1:{upstream}"]), Url(upstream), ChatPath));
         await WaitAsync(upstream);
         targets.Add(await NginxAsync(upstream));
-        targets.Add(await ForwarderAsync(upstream, inline: false));
+        targets.Add(await ForwarderAsync(upstream));
         targets.Add(await GatewayAsync(upstream));
         return targets;
     }
@@ -56,11 +56,10 @@ sealed class Servers(BenchOptions options) : IDisposable
         return new Target("nginx", process, Url(port), ChatPath);
     }
 
-    async Task<Target> ForwarderAsync(int upstream, bool inline)
+    static async Task<Target> ForwarderAsync(int upstream)
     {
         var port = FreePort();
-        var process = Start("dotnet", [typeof(Servers).Assembly.Location, "forwarder", $"http://127.0.0.1:{upstream}", $"http://127.0.0.1:{port}"],
-            inline ? new() { ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1" } : []);
+        var process = Start("dotnet", [typeof(Servers).Assembly.Location, "forwarder", $"http://127.0.0.1:{upstream}", $"http://127.0.0.1:{port}"]);
         await WaitAsync(port);
         return new Target("smallest .NET forwarder", process, Url(port), ChatPath);
     }

@@ -27,10 +27,27 @@ internal static class MongoIndexes
         return true;
     }
 
-    internal static void Make(MongoSession session, string collection, params Bson[] indexes) =>
+    internal static void OfConfiguration(MongoSession session)
+    {
+        Make(
+            session,
+            "config_documents",
+            Index("collection_id", unique: false, "collection", "id"),
+            Index("collection_org", unique: false, "collection", "org_id", "id"),
+            Index("collection_lookup", unique: false, "collection", "lookup"),
+            Index("revision", unique: false, "revision"));
+        Make(
+            session,
+            ConfigLog.Collection,
+            Index("audit", unique: false, "audit.sequence"),
+            Index("audit_org", unique: false, "audit.org_id", "audit.sequence"),
+            Index("audit_target", unique: false, "audit.target_id", "audit.sequence"));
+    }
+
+    static void Make(MongoSession session, string collection, params Bson[] indexes) =>
         session.Write(new Bson { { "createIndexes", collection }, { "indexes", indexes } });
 
-    internal static Bson Index(string name, bool unique, params string[] fields)
+    static Bson Index(string name, bool unique, params string[] fields)
     {
         var key = new Bson();
         foreach (var field in fields) key.Add(field, 1);

@@ -76,7 +76,7 @@ static class JournalFrame
 
     public static RequestId VoidedId(ReadOnlySpan<byte> frame) => new(BinaryPrimitives.ReadUInt128BigEndian(frame[HeaderBytes..]));
 
-    static uint Crc(ReadOnlySpan<byte> bytes)
+    internal static uint Crc(ReadOnlySpan<byte> bytes)
     {
         var crc = uint.MaxValue;
         for (; bytes.Length >= 8; bytes = bytes[8..])

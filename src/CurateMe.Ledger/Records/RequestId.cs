@@ -33,7 +33,8 @@ public readonly record struct RequestId(UInt128 Value) : IComparable<RequestId>
     public static bool TryParse(ReadOnlySpan<char> text, out RequestId id)
     {
         id = default;
-        if (text.Length != Length || !text.StartsWith(Prefix, StringComparison.Ordinal))
+        // 26 characters have two bits more than an id: one that begins above 7 would be another spelling of a smaller one.
+        if (text.Length != Length || !text.StartsWith(Prefix, StringComparison.Ordinal) || text[Prefix.Length] > '7')
         {
             return false;
         }

@@ -46,9 +46,9 @@ public sealed class InProcessCounters(TimeProvider time) : ICounterStore
     /// <inheritdoc />
     public ValueTask ConfirmAsync(IReadOnlyList<UsageRecord> recorded, CancellationToken ct)
     {
-        foreach (var record in recorded)
+        for (var i = 0; i < recorded.Count; i++)
         {
-            Org(record.OrgId).Confirm(record);
+            Org(recorded[i].OrgId).Confirm(recorded[i]);
         }
         return default;
     }

@@ -42,8 +42,8 @@ public sealed class AllocationBudgetTests
         }
         Run();
 
-        // Twice the same ids: the maps have their size by now. A tick of runtime bookkeeping is not a byte per call.
-        Assert.InRange(Run(), 0, Calls / 2);
+        // The second time the maps have their size.
+        Assert.InRange(Run(), 0, Calls / 2); // less than a byte per call
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class AllocationBudgetTests
         HoldRequest[] Requests() => [.. Enumerable.Range(0, Calls).Select(_ => ask.Ask(path, 1000))];
         Run(Requests());
 
-        Assert.InRange(Run(Requests()) / Calls, 0, 200);
+        Assert.InRange(Run(Requests()) / Calls, 0, 160);
     }
 
     static void AssertCompleted(ValueTask task) => Assert.True(task.IsCompletedSuccessfully);

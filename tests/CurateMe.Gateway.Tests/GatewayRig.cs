@@ -43,13 +43,15 @@ sealed class GatewayRig : IAsyncDisposable
     public Uri Address { get; }
     public HttpClient Http { get; }
     public LogLines Logs => Service<LogLines>();
-    public PriceList Prices => PriceList.BuiltIn;
+    public PriceList Prices => Service<GatewaySettings>().Prices;
+    public DateOnly Today => DateOnly.FromDateTime(Service<TimeProvider>().GetUtcNow().UtcDateTime);
 
     public static async Task<GatewayRig> StartAsync(
-        IReadOnlyDictionary<string, string?>? configuration = null, TemporaryDirectory? directory = null, Action<IServiceCollection>? services = null, SimulatorOptions? simulator = null)
+        IReadOnlyDictionary<string, string?>? configuration = null, TemporaryDirectory? directory = null, Action<IServiceCollection>? services = null, SimulatorOptions? simulator = null,
+        Func<GatewaySettings, GatewaySettings>? settings = null, Action<WebApplicationBuilder>? host = null)
     {
         var data = directory ?? new TemporaryDirectory();
-        var host = await SimulatorHost.StartAsync(simulator);
+        var provider = await SimulatorHost.StartAsync(simulator);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(configuration ?? new Dictionary<string, string?>())
@@ -61,10 +63,11 @@ sealed class GatewayRig : IAsyncDisposable
         builder.Logging.AddProvider(lines);
         builder.Services.AddSingleton(lines);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var settings = Demo.AnswerFrom(host, GatewaySettings.Read(builder.Configuration, demo: true));
-        var app = GatewayApp.Build(builder, settings, services);
+        host?.Invoke(builder);
+        var read = Demo.AnswerFrom(provider, GatewaySettings.Read(builder.Configuration, demo: true));
+        var app = GatewayApp.Build(builder, settings?.Invoke(read) ?? read, services);
         await app.StartAsync();
-        return new GatewayRig(data, directory is null, host, app);
+        return new GatewayRig(data, directory is null, provider, app);
     }
 
     public T Service<T>() where T : notnull => App.Services.GetRequiredService<T>();
@@ -130,7 +133,7 @@ sealed class GatewayRig : IAsyncDisposable
 
     /// <summary>Live totals of today.</summary>
     public async Task<CellTotals> CellAsync(string field, PeriodKind period = PeriodKind.Day, string org = "org_test") =>
-        (await Service<ICounterStore>().SnapshotAsync(org, DateOnly.FromDateTime(DateTime.UtcNow), default)).FirstOrDefault(c => c.Field == field && c.Period == period)
+        (await Service<ICounterStore>().SnapshotAsync(org, Today, default)).FirstOrDefault(c => c.Field == field && c.Period == period)
             ?? new CellTotals(NodeKind.Org, org, field, period, NanoUsd.Zero, NanoUsd.Zero);
 
     /// <summary>Waits until no hold is live, which every request comes to.</summary>

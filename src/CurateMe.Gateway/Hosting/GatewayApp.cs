@@ -1,3 +1,4 @@
+using System.Text;
 using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Health;
 using CurateMe.Gateway.Keys;
@@ -22,10 +23,13 @@ static class GatewayApp
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            // As HttpClient reads them: a provider's header passes as the bytes it came in.
+            kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
             kestrel.Limits.MaxRequestBodySize = settings.Forward.MaxBodyBytes + 1L;
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 << 10;
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(45));
+        builder.Services.PostConfigure<LoggerFilterOptions>(LogHygiene.Apply);
         AddLedger(builder.Services, settings);
         AddDataPlane(builder.Services, settings);
         builder.Services.AddKeys();

@@ -23,21 +23,28 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
         var broken = false;
         try
         {
-            await using (hold)
+            try
             {
-                answer = await forwarder.SendAsync(call, hold, deadline.Token);
-                hold.Record.StatusCode = (int)answer.StatusCode;
-                if (answer.IsSuccessStatusCode && IsEventStream(answer))
+                await using (hold)
                 {
-                    client = OpenStream(exchange, answer);
-                    broken = await StreamAsync(client, call, answer, hold, facts, policy, deadline);
-                }
-                else
-                {
-                    plain = await ReadPlainAsync(call, answer, hold, facts, policy, deadline.Token);
+                    answer = await forwarder.SendAsync(call, hold, deadline.Token);
+                    hold.Record.StatusCode = (int)answer.StatusCode;
+                    if (answer.IsSuccessStatusCode && IsEventStream(answer))
+                    {
+                        client = OpenStream(exchange, answer);
+                        broken = await StreamAsync(client, call, answer, hold, facts, policy, deadline);
+                    }
+                    else
+                    {
+                        plain = await ReadPlainAsync(call, answer, hold, facts, policy, deadline.Token);
+                    }
                 }
             }
-            exchange.Settled(hold.Record.Cost, hold.End.OrgDaySpent);
+            finally
+            {
+                // A failure is charged too, or not: its answer says so.
+                exchange.Settled(hold.Record.Cost, hold.End.OrgDaySpent);
+            }
             if (plain is not null)
             {
                 await SendPlainAsync(exchange, answer, plain);

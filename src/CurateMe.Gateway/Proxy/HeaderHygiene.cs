@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 using System.Net.Http.Headers;
 
@@ -25,6 +26,9 @@ static class HeaderHygiene
 
     static readonly FrozenSet<string> NotToClient = new[] { "Content-Length", "Set-Cookie", "Server", "Date", "Alt-Svc", "Strict-Transport-Security" }
         .ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    // HttpClient lets them in, Kestrel does not let them out; no header needs them.
+    static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(static c => c != '\t').Select(static c => (char)c), '\x7f']);
 
     public static void CopyToProvider(IHeaderDictionary from, HttpRequestHeaders to)
     {
@@ -54,7 +58,7 @@ static class HeaderHygiene
     {
         foreach (var (name, values) in from)
         {
-            if (!HopByHop.Contains(name) && !NotToClient.Contains(name) && !IsOurs(name))
+            if (!HopByHop.Contains(name) && !NotToClient.Contains(name) && !IsOurs(name) && !values.ToString().AsSpan().ContainsAny(Controls))
             {
                 to[name] = values.Count == 1 ? values.ToString() : values.ToArray();
             }

@@ -104,6 +104,9 @@ sealed partial class RequestPipeline(
             throw Admission.Denied(in outcome, in wish, in quote);
         }
 
+        // Whatever fails from here on, the hold ends; delivery ends it earlier, before the answer does.
+        await using var scope = hold;
+
         // 6, 7, 8
         var patches = Patches(route.Dialect, body, facts, target, in wish, in quote, record);
         var url = target.Upstream.Row.BaseUrl + route.Dialect.UpstreamPath(target.Upstream.Row, facts, request);

@@ -22,7 +22,7 @@ static class Settlement
         var variant = reading.ImageVariant ?? facts.ImageVariant;
         if (reading.Known)
         {
-            hold.Billed(in reading.Usage, price, UsageSource.Provider, status, variant);
+            Bill(hold, in reading, price, status, variant);
         }
         else if (policy.OnMissingUsage == OnMissingUsage.Hold)
         {
@@ -31,6 +31,19 @@ static class Settlement
         else
         {
             hold.Billed(Estimate(facts, in reading, price), price, UsageSource.Estimated, status, variant);
+        }
+    }
+
+    static void Bill(Hold hold, in MeterReading reading, ModelPrice price, RecordStatus status, string? variant)
+    {
+        try
+        {
+            hold.Billed(in reading.Usage, price, UsageSource.Provider, status, variant);
+        }
+        catch (OverflowException)
+        {
+            // Counts beyond any amount of money are no usage; the answer itself is whole, so only the charge is in doubt.
+            hold.Presumed(status);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using CurateMe.Gateway.Providers;
 
 namespace CurateMe.Gateway.Proxy;
@@ -24,6 +25,8 @@ sealed class Upstream : IDisposable
             // Providers move behind their names; a connection must not outlive that by much.
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             MaxResponseHeadersLength = 64,
+            // As Kestrel reads them: a caller's header passes as the bytes it came in.
+            RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
         });
         IsSecure = row.BaseUrl.StartsWith("https:", StringComparison.OrdinalIgnoreCase);
     }

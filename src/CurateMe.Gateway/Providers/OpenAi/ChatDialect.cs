@@ -27,6 +27,11 @@ sealed class ChatDialect : Dialect
         {
             patches.Add(AskForUsage(body, (ChatFacts)facts));
         }
+        // A cap that the provider overlooks bounds nothing: say it in the field that it reads.
+        if (row.CapField == "max_tokens" && facts.OutputCap is { } cap && ((ChatFacts)facts).MaxTokens is null)
+        {
+            patches.Add(Cap(body, facts, row, cap));
+        }
     }
 
     public override BodyPatch Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens)

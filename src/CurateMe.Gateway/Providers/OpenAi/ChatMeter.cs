@@ -31,7 +31,7 @@ sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
         return !(hideUsageEvent && usageHere && choices == 0);
     }
 
-    // True when a usage object stands here; counts the choices, or gives -1 when there is no such field.
+    // True when usage stands here, believable or not; counts the choices, or gives -1 when there is no such field.
     bool ReadAnswer(ReadOnlySpan<byte> text, out int choices)
     {
         choices = -1;
@@ -49,9 +49,9 @@ sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
                 var isTier = json.ValueTextEquals("service_tier"u8);
                 var isChoices = json.ValueTextEquals("choices"u8);
                 json.Read();
+                usageHere |= isUsage && json.TokenType != JsonTokenType.Null;
                 if (isUsage && json.TokenType == JsonTokenType.StartObject)
                 {
-                    usageHere = true;
                     TakeUsage(ref json);
                 }
                 else if (isTier && json.TokenType == JsonTokenType.String)

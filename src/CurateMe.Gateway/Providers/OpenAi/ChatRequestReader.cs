@@ -65,6 +65,10 @@ ref struct ChatRequestReader
         {
             throw new RefusedException(ErrorCode.InvalidJson, "The body is not valid UTF-8.", "Encode the JSON as UTF-8.");
         }
+        if (JsonText.HasLoneSurrogate(body))
+        {
+            throw new RefusedException(ErrorCode.InvalidJson, "The body has a \\u escape of half a character.", "Send surrogates in pairs, or the character itself as UTF-8.");
+        }
         try
         {
             ReadObject();
@@ -93,6 +97,7 @@ ref struct ChatRequestReader
             UnknownInput = unknownInput,
             CacheWrites = cacheWrites,
             OutputCap = maxTokens is null ? maxCompletionTokens : maxCompletionTokens is null ? maxTokens : Math.Max(maxTokens.Value, maxCompletionTokens.Value),
+            MaxTokens = maxTokens,
             MaxTokensToken = maxTokensToken,
             MaxCompletionTokensToken = maxCompletionTokensToken,
             StreamOptionsToken = streamOptionsToken,

@@ -100,7 +100,11 @@ internal sealed class MongoConnection : IDisposable
     {
         Native.Error error;
         var uri = Native.mongoc_uri_new_with_error(options.Url, &error);
-        if (uri == 0) throw new MongoException($"MONGODB_URL is not a MongoDB address: {error.Describe()}", error.Code);
+        if (uri == 0)
+        {
+            // The driver's own words may quote the password.
+            throw new MongoException("MONGODB_URL is not a MongoDB address; write mongodb://user:password@host:27017/database, with user and password percent-encoded", error.Code);
+        }
         try
         {
             SetUnlessGiven(uri, "serverselectiontimeoutms", options.ServerSelectionTimeout);

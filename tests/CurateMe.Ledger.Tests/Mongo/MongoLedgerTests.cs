@@ -137,10 +137,13 @@ public sealed class MongoLedgerTests : UsageLedgerContract
     [Theory]
     [InlineData("mongodb://")]
     [InlineData("http://localhost")]
-    public async Task Open_BadAddress_SaysSo(string url)
+    [InlineData("mongodb://user:s3cr:et@localhost")]
+    [InlineData("mongodb://user:s3cr%zzet@localhost")]
+    public async Task Open_BadAddress_SaysSoWithoutThePassword(string url)
     {
         var refused = await Assert.ThrowsAsync<LedgerUnavailableException>(() => MongoLedger.OpenAsync(new MongoOptions { Url = url }, Clock, Ct));
         Assert.Contains("MONGODB_URL", refused.Message);
+        Assert.DoesNotContain("s3cr", refused.ToString());
     }
 
     static BreakdownQuery OfDay(DateOnly day) =>

@@ -86,7 +86,7 @@ sealed class Servers(BenchOptions options) : IDisposable
         using var admin = new HttpClient { BaseAddress = address };
         admin.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AdminToken);
         await AskAsync(admin, HttpMethod.Post, "/api/v1/admin/orgs", new { org_id = "org_bench", name = "bench", tier = "enterprise" });
-        await AskAsync(admin, HttpMethod.Patch, "/api/v1/admin/gateway/policy/org_bench", new { daily_budget = 1_000_000, monthly_budget = 1_000_000, rate_limit_rpm = 1_000_000_000 });
+        await AskAsync(admin, HttpMethod.Patch, "/api/v1/admin/gateway/policy/org_bench", new { daily_budget = 1_000_000, monthly_budget = 1_000_000, rate_limit_rpm = 10_000_000 });
         var team = await AskAsync(admin, HttpMethod.Post, "/api/v1/admin/teams", new { org_id = "org_bench", name = "bench", daily_budget = 1_000_000, monthly_budget = 1_000_000 });
         var key = await AskAsync(admin, HttpMethod.Post, "/api/v1/admin/keys", new
         {

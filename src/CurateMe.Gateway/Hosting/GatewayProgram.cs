@@ -17,6 +17,8 @@ static class GatewayProgram
         {
             builder.WebHost.UseUrls(DefaultUrl);
         }
+        // The framework's own lines for each request would cost more than governing it; Logging__LogLevel__... brings them back.
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("System", LogLevel.Warning);
         await using var simulator = demo ? await SimulatorHost.StartAsync() : null;
         if (simulator is not null)
         {

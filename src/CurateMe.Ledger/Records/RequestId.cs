@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 
 namespace CurateMe.Ledger.Records;
 
@@ -22,7 +21,8 @@ public readonly record struct RequestId(UInt128 Value) : IComparable<RequestId>
     public static RequestId New(DateTimeOffset now)
     {
         Span<byte> random = stackalloc byte[10];
-        RandomNumberGenerator.Fill(random);
+        // Unique, not secret: the generator is seeded by the system, and knowing an id opens nothing.
+        Random.Shared.NextBytes(random);
         var high = BinaryPrimitives.ReadUInt16BigEndian(random);
         var low = BinaryPrimitives.ReadUInt64BigEndian(random[2..]);
         var milliseconds = (ulong)now.ToUnixTimeMilliseconds() & 0xFFFF_FFFF_FFFF;

@@ -28,6 +28,10 @@ static class GatewayApp
             kestrel.Limits.MaxRequestBodySize = settings.Forward.MaxBodyBytes + 1L;
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 << 10;
         });
+        if (InlineSockets.Wanted)
+        {
+            builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
+        }
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(45));
         builder.Services.PostConfigure<LoggerFilterOptions>(LogHygiene.Apply);
         AddLedger(builder.Services, settings);

@@ -1,4 +1,6 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Approvals;
+using CurateMe.Gateway.Runners;
 using CurateMe.Ledger.Records;
 
 namespace CurateMe.Gateway.Admin;
@@ -45,6 +47,9 @@ static class AdminServices
         gateway.MapBudgets();
         gateway.MapCounterCosts();
         gateway.MapOperations();
+        gateway.MapAuditActions();
+        gateway.MapRunners();
+        gateway.MapApprovals();
         MapNothing(gateway);
         return app;
     }

@@ -22,6 +22,9 @@ namespace CurateMe.Gateway.Admin;
 [JsonSerializable(typeof(ResetDaily))]
 [JsonSerializable(typeof(NodeLimits))]
 [JsonSerializable(typeof(AdminTokenCreate))]
+[JsonSerializable(typeof(RunnerCreate))]
+[JsonSerializable(typeof(RunnerConfig))]
+[JsonSerializable(typeof(ApprovalReject))]
 sealed partial class RequestJson : JsonSerializerContext
 {
     /// <summary>Deepest nesting of a body.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using CurateMe.Client;
+using CurateMe.Gateway.Approvals;
 using CurateMe.Ledger.Configuration;
 
 namespace CurateMe.Gateway.Governance;
@@ -29,6 +30,9 @@ sealed class DocumentSet<T>(IConfigStore store, string collection, JsonTypeInfo<
     /// <summary>The document with another content and another lookup.</summary>
     public ConfigWrite Change(Stored<T> stored, string lookup, T value) => new(collection, stored.Id, stored.OrgId, lookup, Text(value), stored.Version);
 
+    /// <summary>The document with another content and no lookup any more.</summary>
+    public ConfigWrite Free(Stored<T> stored, T value) => new(collection, stored.Id, stored.OrgId, Lookup: null, Text(value), stored.Version);
+
     /// <summary>The document with another content.</summary>
     public ConfigWrite Change(Stored<T> stored, T value) => new(collection, stored.Id, stored.OrgId, stored.Lookup, Text(value), stored.Version);
 
@@ -51,11 +55,15 @@ sealed class Catalogue(IConfigStore store, ConfigChanges changes)
     /// <summary>Looked up by hash, like the keys.</summary>
     public DocumentSet<ReplacedSecretDocument> ReplacedSecrets { get; } = new(store, Collections.ReplacedSecrets, DocumentJson.Default.ReplacedSecretDocument);
 
+    public DocumentSet<RunnerDocument> Runners { get; } = new(store, Collections.Runners, DocumentJson.Default.RunnerDocument);
+    public DocumentSet<StoppedSessionDocument> StoppedSessions { get; } = new(store, Collections.StoppedSessions, DocumentJson.Default.StoppedSessionDocument);
+    public DocumentSet<ApprovalDocument> Approvals { get; } = new(store, Collections.Approvals, DocumentJson.Default.ApprovalDocument);
+
     /// <summary>The policy document of an org has the org's id.</summary>
     public DocumentSet<PolicyDocument> Policies { get; } = new(store, Collections.Policies, DocumentJson.Default.PolicyDocument);
 
     /// <exception cref="ConfigConflictException">A document was changed by somebody else since it was read.</exception>
-    public async Task CommitAsync(IReadOnlyList<ConfigWrite> writes, AuditDraft audit, CancellationToken ct)
+    public async Task CommitAsync(IReadOnlyList<ConfigWrite> writes, AuditDraft? audit, CancellationToken ct)
     {
         await store.WriteAsync(writes, audit, ct);
         changes.Publish(writes);

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using CurateMe.Client;
 using CurateMe.Gateway.Admin;
+using CurateMe.Gateway.Approvals;
 using CurateMe.Ledger.Money;
 
 namespace CurateMe.Gateway.Governance;
@@ -14,7 +15,7 @@ static class Collections
     public const string ReplacedSecrets = "replaced_secrets";
     public const string Policies = "policies";
     public const string Runners = "runners";
-    public const string Sessions = "sessions";
+    public const string StoppedSessions = "stopped_sessions";
     public const string Approvals = "approvals";
     public const string AdminTokens = "admin_tokens";
 }
@@ -75,6 +76,25 @@ sealed record ReplacedSecretDocument
     public required DateTimeOffset GraceUntil { get; init; }
 }
 
+/// <summary>A runner's settings; the document's id is org and runner.</summary>
+sealed record RunnerDocument
+{
+    public required string RunnerId { get; init; }
+    public required string OrgId { get; init; }
+    public required string Name { get; init; }
+    public NanoUsd? SessionBudgetLimit { get; init; }
+    public string? KeyId { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+}
+
+/// <summary>A session that was stopped; the document's id is org, runner and session.</summary>
+sealed record StoppedSessionDocument
+{
+    public required string RunnerId { get; init; }
+    public required string SessionId { get; init; }
+    public required DateTimeOffset StoppedAt { get; init; }
+}
+
 /// <summary>How documents are written into the store; what they may hold is checked before.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -87,4 +107,7 @@ sealed record ReplacedSecretDocument
 [JsonSerializable(typeof(PolicyDocument))]
 [JsonSerializable(typeof(ReplacedSecretDocument))]
 [JsonSerializable(typeof(AdminTokenDocument))]
+[JsonSerializable(typeof(RunnerDocument))]
+[JsonSerializable(typeof(StoppedSessionDocument))]
+[JsonSerializable(typeof(ApprovalDocument))]
 sealed partial class DocumentJson : JsonSerializerContext;

@@ -1,4 +1,6 @@
+using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
+using CurateMe.Gateway.Runners;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace CurateMe.Gateway.Keys;
@@ -13,6 +15,8 @@ static class KeyServices
         services.AddHostedService(provider => provider.GetRequiredService<ConfigChanges>());
         services.AddSingleton<Catalogue>();
         services.AddSingleton<KeyDirectory>();
+        services.AddSingleton<SessionDirectory>();
+        services.AddSingleton<ApprovalGate>();
         return services;
     }
 }

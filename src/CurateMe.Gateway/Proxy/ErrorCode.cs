@@ -21,6 +21,9 @@ sealed record ErrorCode(int Status, string Code, string GatewayCode, string Type
     public static readonly ErrorCode KeyDailyBudget = new(403, "key_daily_budget", "GW_COST_004", Permission);
     public static readonly ErrorCode KeyMonthlyBudget = new(403, "key_monthly_budget", "GW_COST_004", Permission);
     public static readonly ErrorCode SessionBudget = new(403, "session_budget", "GW_COST_005", Permission);
+    public static readonly ErrorCode SessionStopped = new(403, "session_stopped", "GW_COST_007", Permission);
+    public static readonly ErrorCode ApprovalRejected = new(403, "approval_rejected", "GW_APPROVAL_001", Permission);
+    public static readonly ErrorCode ApprovalInvalid = new(403, "approval_token_invalid", "GW_APPROVAL_002", Permission);
     public static readonly ErrorCode ModelNotPriced = new(403, "model_not_priced", "GW_COST_006", Permission);
     public static readonly ErrorCode ModelNotAllowed = new(403, "model_not_allowed", "GW_MODEL_001", Permission);
 

@@ -1,0 +1,163 @@
+using System.Security.Cryptography;
+using System.Text;
+using CurateMe.Client;
+using CurateMe.Gateway.Admin;
+using CurateMe.Gateway.Governance;
+using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Proxy;
+using CurateMe.Ledger.Configuration;
+using CurateMe.Ledger.Money;
+
+namespace CurateMe.Gateway.Approvals;
+
+/// <summary>
+/// Lets a request that may cost as much as the org's <c>hitl_threshold</c> pass only once a person has approved that very request: the same key,
+/// the same bytes, once. Everything is in the configuration store, so it survives restarts and holds over all replicas.
+/// </summary>
+sealed class ApprovalGate(Catalogue catalogue, TimeProvider time)
+{
+    /// <summary>How long a request waits for a decision, and how long an approved one may be sent.</summary>
+    public static readonly TimeSpan TimeToLive = TimeSpan.FromHours(24);
+
+    const string Reason = "cost_threshold";
+    const string TokenPrefix = "cm_ap_";
+
+    /// <summary>Whether a request of this worst cost needs <see cref="CheckAsync"/> at all.</summary>
+    public static bool Concerns(OrgPolicy policy, NanoUsd worst) => policy.HitlThreshold is { } threshold && worst >= threshold;
+
+    /// <summary>Asks whether the request may pass.</summary>
+    /// <param name="body">The bytes as the caller sent them.</param>
+    /// <param name="token">What <c>X-CM-Approval-Token</c> says.</param>
+    /// <returns>Null when it may pass now, this once; else what it waits for, to be answered with 202.</returns>
+    /// <exception cref="RefusedException">The token is not this request's, was used, or its time is over; or a person said no.</exception>
+    public async ValueTask<PendingApproval?> CheckAsync(Principal principal, string model, NanoUsd worst, ReadOnlyMemory<byte> body, string? token, CancellationToken ct)
+    {
+        if (!Concerns(principal.Policy, worst))
+        {
+            return null;
+        }
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        var lookup = $"{principal.KeyId}:{Convert.ToHexStringLower(SHA256.HashData(body.Span))}";
+        var found = await catalogue.Approvals.LookupAsync(lookup, ct);
+        var now = time.GetUtcNow();
+        if (token is not null)
+        {
+            await UseAsync(found, token, now, ct);
+            return null;
+        }
+        if (found is null || found.Value.ExpiresAt <= now)
+        {
+            return await AskAsync(principal, model, worst, lookup, found, now, ct);
+        }
+        return found.Value.Status == ApprovalStatus.Rejected
+            ? throw new RefusedException(ErrorCode.ApprovalRejected, $"The request was turned down ({found.Value.ApprovalId}).", found.Value.RejectReason ?? "Ask who decided.")
+            : View(found.Value);
+    }
+
+    async Task<PendingApproval> AskAsync(Principal principal, string model, NanoUsd worst, string lookup, Stored<ApprovalDocument>? old, DateTimeOffset now, CancellationToken ct)
+    {
+        var id = Ids.New("apr_");
+        var approval = new ApprovalDocument
+        {
+            ApprovalId = id,
+            OrgId = principal.OrgId,
+            KeyId = principal.KeyId,
+            Status = ApprovalStatus.Pending,
+            Model = model,
+            EstimatedCost = worst,
+            Threshold = principal.Policy.HitlThreshold!.Value,
+            CreatedAt = now,
+            ExpiresAt = now + TimeToLive,
+        };
+        List<ConfigWrite> writes = [];
+        if (old is not null)
+        {
+            writes.Add(catalogue.Approvals.Free(old, old.Value));
+        }
+        writes.Add(catalogue.Approvals.New(id, principal.OrgId, lookup, approval));
+        try
+        {
+            await catalogue.CommitAsync(
+                writes, new AuditDraft(now, principal.KeyId, FromIp: null, "approval.request", "approval", id, principal.OrgId, BeforeJson: null, catalogue.Approvals.Text(approval)), ct);
+        }
+        catch (ConfigConflictException conflict)
+        {
+            // The same request came twice at once: the other one asked.
+            return View((await catalogue.Approvals.LookupAsync(lookup, ct))?.Value ?? throw new TimeoutException("The approval could not be stored.", conflict));
+        }
+        return View(approval);
+    }
+
+    async Task UseAsync(Stored<ApprovalDocument>? found, string token, DateTimeOffset now, CancellationToken ct)
+    {
+        if (found is not { Value: { Status: ApprovalStatus.Approved, Token: { } expected } approval } || approval.ExpiresAt <= now
+            || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(expected), Encoding.UTF8.GetBytes(token)))
+        {
+            throw InvalidToken();
+        }
+        var used = approval with { Status = ApprovalStatus.Used, Token = null };
+        try
+        {
+            await catalogue.CommitAsync(
+                [catalogue.Approvals.Free(found, used)],
+                new AuditDraft(now, approval.KeyId, FromIp: null, "approval.use", "approval", approval.ApprovalId, approval.OrgId, Text(approval), Text(used)), ct);
+        }
+        catch (ConfigConflictException)
+        {
+            // Another request with the same token was faster: once is once.
+            throw InvalidToken();
+        }
+    }
+
+    /// <summary>Approves, and makes the token that lets the request pass.</summary>
+    public async Task<ApprovalDocument> ApproveAsync(Stored<ApprovalDocument> stored, AdminCall call, CancellationToken ct)
+    {
+        var approved = Decide(stored.Value, call) with
+        {
+            Status = ApprovalStatus.Approved,
+            ExpiresAt = call.Now + TimeToLive,
+            Token = TokenPrefix + RandomNumberGenerator.GetString("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 40),
+        };
+        await catalogue.CommitAsync(
+            [catalogue.Approvals.Change(stored, approved)], call.Audit("approval.approve", "approval", stored.Id, stored.OrgId, Text(stored.Value), Text(approved)), ct);
+        return approved;
+    }
+
+    /// <summary>Turns down; the same request is refused until the approval's time is over.</summary>
+    public async Task<ApprovalDocument> RejectAsync(Stored<ApprovalDocument> stored, string? reason, AdminCall call, CancellationToken ct)
+    {
+        var rejected = Decide(stored.Value, call) with { Status = ApprovalStatus.Rejected, RejectReason = reason };
+        await catalogue.CommitAsync(
+            [catalogue.Approvals.Change(stored, rejected)], call.Audit("approval.reject", "approval", stored.Id, stored.OrgId, Text(stored.Value), Text(rejected)), ct);
+        return rejected;
+    }
+
+    /// <summary>How it stands now.</summary>
+    public static string StatusAt(ApprovalDocument approval, DateTimeOffset now) =>
+        approval.Status is ApprovalStatus.Pending or ApprovalStatus.Approved && approval.ExpiresAt <= now ? ApprovalStatus.Expired : approval.Status;
+
+    static ApprovalDocument Decide(ApprovalDocument approval, AdminCall call) =>
+        StatusAt(approval, call.Now) is var status && status != ApprovalStatus.Pending
+            ? throw Refusal.Conflict($"The approval {approval.ApprovalId} is {status}; only a pending one can be decided.")
+            : approval with { DecidedBy = call.Actor.Name, DecidedAt = call.Now };
+
+    // Tokens stay out of the audit trail.
+    string Text(ApprovalDocument approval) => catalogue.Approvals.Text(approval with { Token = null });
+
+    static PendingApproval View(ApprovalDocument approval) => new()
+    {
+        Status = "pending_approval",
+        ApprovalId = approval.ApprovalId,
+        Reason = Reason,
+        EstimatedCost = approval.EstimatedCost,
+        Threshold = approval.Threshold,
+        StatusUrl = $"/v1/approvals/{approval.ApprovalId}/status",
+        ExpiresAt = approval.ExpiresAt,
+    };
+
+    static RefusedException InvalidToken() => new(
+        ErrorCode.ApprovalInvalid,
+        "The approval token is not valid for this request: it belongs to one key and one body, for one use, for a time.",
+        "Send the request without a token to ask for a new approval.",
+        "X-CM-Approval-Token");
+}

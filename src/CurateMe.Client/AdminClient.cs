@@ -94,6 +94,34 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
     public Task<ResetDailyResult> ResetDailyAsync(string org, CancellationToken ct = default) =>
         SendAsync(HttpMethod.Post, "/gateway/admin/costs/reset-daily", new ResetDaily { OrgId = org }, Json.ResetDaily, Json.ResetDailyResult, ct);
 
+    /// <returns>The runner with its token, this once.</returns>
+    public Task<Runner> CreateRunnerAsync(RunnerCreate runner, CancellationToken ct = default) => SendAsync(HttpMethod.Post, "/gateway/admin/runners", runner, Json.RunnerCreate, Json.Runner, ct);
+
+    public Task<Page<Runner>> ListRunnersAsync(int? limit = null, string? cursor = null, CancellationToken ct = default) => GetAsync("/gateway/admin/runners" + Query(("limit", limit), ("cursor", cursor)), Json.PageRunner, ct);
+
+    /// <param name="since">The beginning of the month when null.</param>
+    public Task<Page<RunnerCosts>> GetRunnerCostsAsync(DateTimeOffset? since = null, CancellationToken ct = default) => GetAsync("/gateway/admin/runners/costs" + Query(("since", Time(since))), Json.PageRunnerCosts, ct);
+
+    /// <param name="patch">RFC 7396.</param>
+    public Task<Runner> ConfigureRunnerAsync(string runner, JsonObject patch, CancellationToken ct = default) => PatchAsync($"/gateway/admin/runners/{Uri.EscapeDataString(runner)}/config", patch, Json.Runner, ct);
+
+    public Task<StoppedSession> StopSessionAsync(string runner, string session, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, $"/gateway/admin/runners/{Uri.EscapeDataString(runner)}/sessions/{Uri.EscapeDataString(session)}/stop", content: null, Json.StoppedSession, ct);
+
+    /// <param name="status">Only those that stand so; null for all.</param>
+    public Task<Page<Approval>> ListApprovalsAsync(string? status = null, CancellationToken ct = default) => GetAsync("/gateway/admin/approvals" + Query(("status", status)), Json.PageApproval, ct);
+
+    public Task<Approval> ApproveAsync(string approval, CancellationToken ct = default) => SendAsync(HttpMethod.Post, $"/gateway/admin/approvals/{Uri.EscapeDataString(approval)}/approve", content: null, Json.Approval, ct);
+
+    public Task<Approval> RejectAsync(string approval, string? reason = null, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, $"/gateway/admin/approvals/{Uri.EscapeDataString(approval)}/reject", new ApprovalReject { Reason = reason }, Json.ApprovalReject, Json.Approval, ct);
+
+    public Task<AuditVerification> VerifyAuditAsync(CancellationToken ct = default) => GetAsync("/gateway/admin/audit/verify", Json.AuditVerification, ct);
+
+    /// <returns>The entry that taking it back made.</returns>
+    public Task<AuditRecord> RevertAuditAsync(long auditId, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"/gateway/admin/audit/{auditId}/revert"), content: null, Json.AuditRecord, ct);
+
     public Task<GatewayMetrics> GetMetricsAsync(CancellationToken ct = default) => GetAsync("/gateway/admin/metrics", Json.GatewayMetrics, ct);
 
     public Task<Page<AuditRecord>> ListAuditAsync(int? limit = null, string? cursor = null, string? action = null, string? targetId = null, CancellationToken ct = default) =>

@@ -31,6 +31,7 @@ namespace CurateMe.Client;
 [JsonSerializable(typeof(UsageEntry))]
 [JsonSerializable(typeof(BudgetTree))]
 [JsonSerializable(typeof(NodeLimits))]
+[JsonSerializable(typeof(AuditRecord))]
 [JsonSerializable(typeof(Page<AuditRecord>))]
 [JsonSerializable(typeof(GatewayMetrics))]
 [JsonSerializable(typeof(AdminToken))]

@@ -21,6 +21,9 @@ sealed class AdminCall(HttpContext context, Actor actor, Catalogue catalogue, Ti
     /// <summary>The org that the header names, or the caller's own; null when a platform admin named none.</summary>
     public string? NamedOrg => Header() ?? Actor.OrgId;
 
+    /// <summary>Whether the header itself names an org.</summary>
+    public bool NamesOrg => Header() is not null;
+
     /// <summary>The one org this request concerns, which is there and which the caller may see.</summary>
     /// <param name="said">The org that the path or the body names.</param>
     /// <param name="param">Where it was said.</param>

@@ -46,11 +46,11 @@ static class AuditEndpoints
         await (draft.TargetType switch
         {
             "policy" => RevertPolicyAsync(draft, call, catalogue, ct),
-            "team" => RevertAsync(draft, catalogue.Teams, DocumentJson.Default.TeamDocument, static (before, _) => before, call, catalogue, ct),
-            "key" when draft.Action != "key.rotate" => RevertAsync(draft, catalogue.Keys, DocumentJson.Default.KeyDocument, KeepSecret, call, catalogue, ct),
+            "team" => RestoreAsync(draft, catalogue.Teams, DocumentJson.Default.TeamDocument, static (before, _) => before, call, catalogue, ct),
+            "key" when draft.Action != "key.rotate" => RestoreAsync(draft, catalogue.Keys, DocumentJson.Default.KeyDocument, KeepSecret, call, catalogue, ct),
             "runner" => RevertRunnerAsync(draft, call, catalogue, ct),
             "org" when draft.Action == "org.patch" && call.Actor.May(AdminRight.Platform) =>
-                RevertAsync(draft, catalogue.Orgs, DocumentJson.Default.OrgDocument, static (before, _) => before, call, catalogue, ct),
+                RestoreAsync(draft, catalogue.Orgs, DocumentJson.Default.OrgDocument, static (before, _) => before, call, catalogue, ct),
             _ => throw Refusal.Conflict($"A change of kind {draft.Action} cannot be taken back by this token."),
         });
         var newest = await store.AuditAsync(new AuditQuery { TargetId = draft.TargetId, Limit = 1 }, ct);
@@ -65,11 +65,11 @@ static class AuditEndpoints
     }
 
     static Task RevertRunnerAsync(AuditDraft draft, AdminCall call, Catalogue catalogue, CancellationToken ct) =>
-        RevertAsync(
+        RestoreAsync(
             draft with { TargetId = Runners.SessionDirectory.IdOf(draft.OrgId ?? "", draft.TargetId) },
             catalogue.Runners, DocumentJson.Default.RunnerDocument, static (before, _) => before, call, catalogue, ct);
 
-    static async Task RevertAsync<T>(
+    static async Task RestoreAsync<T>(
         AuditDraft draft, DocumentSet<T> set, JsonTypeInfo<T> type, Func<T, T, T> merge, AdminCall call, Catalogue catalogue, CancellationToken ct) where T : class
     {
         if (draft.BeforeJson is null)

@@ -10,6 +10,13 @@ using CurateMe.Ledger.Money;
 
 namespace CurateMe.Gateway.Approvals;
 
+/// <summary>What the gate says; nothing in it means that the request concerns nobody.</summary>
+/// <param name="Pending">What the request waits for, to be answered with 202.</param>
+/// <param name="Used">The approval that it has just used up.</param>
+readonly record struct ApprovalOutcome(PendingApproval? Pending, UsedApproval? Used);
+
+sealed record UsedApproval(ApprovalDocument Approved, string Lookup);
+
 /// <summary>
 /// Lets a request that may cost as much as the org's <c>hitl_threshold</c> pass only once a person has approved that very request: the same key,
 /// the same bytes, once. Everything is in the configuration store, so it survives restarts and holds over all replicas.
@@ -28,30 +35,42 @@ sealed class ApprovalGate(Catalogue catalogue, TimeProvider time)
     /// <summary>Asks whether the request may pass.</summary>
     /// <param name="body">The bytes as the caller sent them.</param>
     /// <param name="token">What <c>X-CM-Approval-Token</c> says.</param>
-    /// <returns>Null when it may pass now, this once; else what it waits for, to be answered with 202.</returns>
     /// <exception cref="RefusedException">The token is not this request's, was used, or its time is over; or a person said no.</exception>
-    public async ValueTask<PendingApproval?> CheckAsync(Principal principal, string model, NanoUsd worst, ReadOnlyMemory<byte> body, string? token, CancellationToken ct)
+    public ValueTask<ApprovalOutcome> CheckAsync(Principal principal, string model, NanoUsd worst, ReadOnlySpan<byte> body, string? token, CancellationToken ct) =>
+        Concerns(principal.Policy, worst)
+            ? new ValueTask<ApprovalOutcome>(CheckAsync(principal, model, worst, $"{principal.KeyId}:{Convert.ToHexStringLower(SHA256.HashData(body))}", token, ct))
+            : default;
+
+    async Task<ApprovalOutcome> CheckAsync(Principal principal, string model, NanoUsd worst, string lookup, string? token, CancellationToken ct)
     {
-        if (!Concerns(principal.Policy, worst))
-        {
-            return null;
-        }
+        // Off the socket's thread: the store may block.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var lookup = $"{principal.KeyId}:{Convert.ToHexStringLower(SHA256.HashData(body.Span))}";
         var found = await catalogue.Approvals.LookupAsync(lookup, ct);
         var now = time.GetUtcNow();
         if (token is not null)
         {
-            await UseAsync(found, token, now, ct);
-            return null;
+            return new ApprovalOutcome(Pending: null, new UsedApproval(await UseAsync(found, token, now, ct), lookup));
         }
         if (found is null || found.Value.ExpiresAt <= now)
         {
-            return await AskAsync(principal, model, worst, lookup, found, now, ct);
+            return new ApprovalOutcome(await AskAsync(principal, model, worst, lookup, found, now, ct), Used: null);
         }
         return found.Value.Status == ApprovalStatus.Rejected
             ? throw new RefusedException(ErrorCode.ApprovalRejected, $"The request was turned down ({found.Value.ApprovalId}).", found.Value.RejectReason ?? "Ask who decided.")
-            : View(found.Value);
+            : new ApprovalOutcome(View(found.Value), Used: null);
+    }
+
+    /// <summary>Makes an approval good again whose request was refused for another reason after it had passed here.</summary>
+    public async Task GiveBackAsync(UsedApproval used, CancellationToken ct)
+    {
+        if (await catalogue.Approvals.FindAsync(used.Approved.ApprovalId, ct) is not { } stored)
+        {
+            return;
+        }
+        await catalogue.CommitAsync(
+            [catalogue.Approvals.Change(stored, used.Lookup, used.Approved)],
+            new AuditDraft(
+                time.GetUtcNow(), stored.Value.KeyId, FromIp: null, "approval.give_back", "approval", stored.Id, stored.OrgId, Text(stored.Value), Text(used.Approved)), ct);
     }
 
     async Task<PendingApproval> AskAsync(Principal principal, string model, NanoUsd worst, string lookup, Stored<ApprovalDocument>? old, DateTimeOffset now, CancellationToken ct)
@@ -88,7 +107,7 @@ sealed class ApprovalGate(Catalogue catalogue, TimeProvider time)
         return View(approval);
     }
 
-    async Task UseAsync(Stored<ApprovalDocument>? found, string token, DateTimeOffset now, CancellationToken ct)
+    async Task<ApprovalDocument> UseAsync(Stored<ApprovalDocument>? found, string token, DateTimeOffset now, CancellationToken ct)
     {
         if (found is not { Value: { Status: ApprovalStatus.Approved, Token: { } expected } approval } || approval.ExpiresAt <= now
             || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(expected), Encoding.UTF8.GetBytes(token)))
@@ -101,6 +120,7 @@ sealed class ApprovalGate(Catalogue catalogue, TimeProvider time)
             await catalogue.CommitAsync(
                 [catalogue.Approvals.Free(found, used)],
                 new AuditDraft(now, approval.KeyId, FromIp: null, "approval.use", "approval", approval.ApprovalId, approval.OrgId, Text(approval), Text(used)), ct);
+            return approval;
         }
         catch (ConfigConflictException)
         {

@@ -1,3 +1,7 @@
+using CurateMe.Client;
+using CurateMe.Gateway.Approvals;
+using CurateMe.Gateway.Governance;
+using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Providers;
 using CurateMe.Gateway.Providers.OpenAi;
 using CurateMe.Ledger.Records;
@@ -24,7 +28,33 @@ static class DataPlane
             Post($"/v1/{row.Name}/chat/completions", Chat, row.Name);
         }
         ModelEndpoints.Map(app, rows);
+        app.MapGet("/v1/approvals/{approval}/status", ApprovalStatusAsync);
         app.Map("/v1/{**path}", RefuseUnknownAsync);
+    }
+
+    static async Task ApprovalStatusAsync(HttpContext http)
+    {
+        var services = http.RequestServices;
+        var time = services.GetRequiredService<TimeProvider>();
+        var now = time.GetUtcNow();
+        var exchange = new Exchange(http, Chat, RequestId.New(now), now, time.GetTimestamp());
+        try
+        {
+            var found = await services.GetRequiredService<KeyDirectory>().FindAsync(PresentedKey.Find(http.Request, out _), http.RequestAborted);
+            var principal = exchange.Principal = Authentication.Require(found, exchange);
+            // Off the socket's thread: the store may block.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            var id = (string)http.Request.RouteValues["approval"]!;
+            var approval = await ApprovalEndpoints.StatusAsync(id, principal, services.GetRequiredService<Catalogue>(), time, http.RequestAborted)
+                ?? throw new RefusedException(ErrorCode.NotFound, $"This key has no approval \"{id}\".", "Ask with the key that sent the request.");
+            exchange.ApprovalId = approval.ApprovalId;
+            exchange.WriteHeaders();
+            await http.Response.WriteAsJsonAsync(approval, AdminJson.Default.Approval, contentType: null, http.RequestAborted);
+        }
+        catch (RefusedException refusal)
+        {
+            await exchange.RefuseAsync(refusal);
+        }
     }
 
     static Task RefuseUnknownAsync(HttpContext http)

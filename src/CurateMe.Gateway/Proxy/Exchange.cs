@@ -1,4 +1,5 @@
 using System.Globalization;
+using CurateMe.Client;
 using CurateMe.Gateway.Keys;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Money;
@@ -126,6 +127,16 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         var body = Dialect.Errors.Body(refusal, Id.ToString());
         response.ContentLength = body.Length;
         await response.Body.WriteAsync(body, Http.RequestAborted);
+    }
+
+    /// <summary>Answers that a person must decide first: 202, and nothing was forwarded or held.</summary>
+    public Task AwaitApprovalAsync(PendingApproval pending)
+    {
+        ApprovalId = pending.ApprovalId;
+        cost = pending.EstimatedCost;
+        Http.Response.StatusCode = StatusCodes.Status202Accepted;
+        WriteHeaders();
+        return Http.Response.WriteAsJsonAsync(pending, AdminJson.Default.PendingApproval, contentType: null, Http.RequestAborted);
     }
 
     static string DailyBudget(Principal principal) => principal.Policy.DailyBudget?.ToString() ?? "unlimited";

@@ -1,5 +1,7 @@
+using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Runners;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Holds;
@@ -15,7 +17,7 @@ namespace CurateMe.Gateway.Proxy;
 /// <item>Authenticate the key.</item>
 /// <item>Read the request in one pass over its bytes.</item>
 /// <item>Quote: the most it can cost.</item>
-/// <item>Govern: model, price, per-request cap; the first denial ends it and nothing is held.</item>
+/// <item>Govern: model, price, per-request cap, session, human approval; the first denial ends it and nothing is held.</item>
 /// <item>Hold the money at every node and period at once, with the rate limits in the same step; journal it.</item>
 /// <item>Forward, the body as it came but for the patches.</item>
 /// <item>Meter the answer as it passes, also when the client has left.</item>
@@ -25,6 +27,8 @@ namespace CurateMe.Gateway.Proxy;
 /// </summary>
 sealed partial class RequestPipeline(
     KeyDirectory keys,
+    SessionDirectory sessions,
+    ApprovalGate approvals,
     TargetDirectory targets,
     HoldDesk desk,
     AnswerDelivery delivery,
@@ -94,13 +98,28 @@ sealed partial class RequestPipeline(
         var wish = Admission.Size(in quote, facts, target.Price, policy, route.Dialect.HasCap);
         var providerKey = ProviderKey(request, keyFromOwnHeader, target);
 
+        var caller = await sessions.ResolveAsync(
+            principal, CallerLabels.Read(request, "X-CM-Runner-ID"), CallerLabels.Read(request, "X-CM-Session-ID"), exchange.Http.RequestAborted);
+        var approval = await approvals.CheckAsync(
+            principal, target.Model, wish.Desired, body.Span, CallerLabels.Read(request, "X-CM-Approval-Token"), exchange.Http.RequestAborted);
+        if (approval.Pending is { } pending)
+        {
+            exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
+            await exchange.AwaitApprovalAsync(pending);
+            return;
+        }
+
         // 5
-        var record = Record(exchange, route, facts, target, principal, body);
+        var record = Record(exchange, route, facts, target, in caller, body);
         var (hold, outcome) = await desk.TakeAsync(
-            new HoldRequest(record, PathOf(principal, record), wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Http.RequestAborted);
+            new HoldRequest(record, caller.Path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Http.RequestAborted);
         exchange.Held(in outcome);
         if (hold is null)
         {
+            if (approval.Used is { } used)
+            {
+                await approvals.GiveBackAsync(used, CancellationToken.None);
+            }
             throw Admission.Denied(in outcome, in wish, in quote);
         }
 
@@ -151,14 +170,14 @@ sealed partial class RequestPipeline(
                 ErrorCode.ProviderKeyMissing, $"The gateway has no key for {row.Name}.", $"Configure Providers__{row.Name}__ApiKey, or send your own in X-Provider-Key.");
     }
 
-    UsageRecord Record(Exchange exchange, Route route, RequestFacts facts, Target target, Principal principal, RequestBody body) => new()
+    UsageRecord Record(Exchange exchange, Route route, RequestFacts facts, Target target, in CallerPath caller, RequestBody body) => new()
     {
         Id = exchange.Id,
-        OrgId = principal.OrgId,
-        TeamId = principal.TeamId,
-        KeyId = principal.KeyId,
-        RunnerId = principal.RunnerId ?? CallerLabels.Read(exchange.Http.Request, "X-CM-Runner-ID"),
-        SessionId = CallerLabels.Read(exchange.Http.Request, "X-CM-Session-ID"),
+        OrgId = exchange.Principal!.OrgId,
+        TeamId = exchange.Principal.TeamId,
+        KeyId = exchange.Principal.KeyId,
+        RunnerId = caller.RunnerId,
+        SessionId = caller.SessionId,
         Provider = target.Upstream.Row.Name,
         Model = target.Price.Model == "*" ? target.Model : target.Price.Model,
         RequestedModel = facts.Model,
@@ -172,9 +191,6 @@ sealed partial class RequestPipeline(
         Tags = CallerLabels.ReadTags(exchange.Http.Request),
         PromptHash = prompts.Of(body.Span),
     };
-
-    static BudgetPath PathOf(Principal principal, UsageRecord record) =>
-        record.SessionId is null ? principal.Path : principal.PathWithSession(record.RunnerId, record.SessionId, limit: null);
 
     static List<BodyPatch> Patches(Dialect dialect, RequestBody body, RequestFacts facts, Target target, in Wish wish, in Quote quote, UsageRecord record)
     {

@@ -173,9 +173,9 @@ static class RunnerEndpoints
     }
 
     static Task<Stored<OrgDocument>> NamedOrgAsync(string runner, AdminCall call, CancellationToken ct) =>
-        call.NamedOrg is null
-            ? throw new Refusal(404, "not_found_error", "GW_REQ_007", $"There is no runner \"{runner}\".", AdminCall.OrgHeader, "If callers send this name without having registered it, say their org in X-Org-ID.")
-            : call.OrgAsync(ct);
+        call.NamesOrg
+            ? call.OrgAsync(ct)
+            : throw new Refusal(404, "not_found_error", "GW_REQ_007", $"There is no runner \"{runner}\".", AdminCall.OrgHeader, "If callers send this name without having registered it, say their org in X-Org-ID.");
 
     static Runner View(RunnerDocument runner, string? token = null) => new()
     {

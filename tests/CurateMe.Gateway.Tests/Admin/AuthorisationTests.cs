@@ -2,6 +2,8 @@ using System.Net;
 using System.Text.RegularExpressions;
 using CurateMe.Client;
 using CurateMe.Gateway.Admin;
+using CurateMe.Gateway.Approvals;
+using CurateMe.Ledger.Money;
 using Microsoft.AspNetCore.Routing;
 using Xunit;
 
@@ -46,6 +48,16 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         ["SetNodeLimits"] = AdminRight.Change,
         ["GetGatewayMetrics"] = AdminRight.Platform,
         ["ListAudit"] = AdminRight.Read,
+        ["VerifyAudit"] = AdminRight.Platform,
+        ["RevertAudit"] = AdminRight.Change,
+        ["CreateRunner"] = AdminRight.Change,
+        ["ListRunners"] = AdminRight.Read,
+        ["GetRunnerCosts"] = AdminRight.Read,
+        ["ConfigureRunner"] = AdminRight.Change,
+        ["StopSession"] = AdminRight.Change,
+        ["ListApprovals"] = AdminRight.Read,
+        ["ApproveRequest"] = AdminRight.Approve,
+        ["RejectRequest"] = AdminRight.Approve,
     };
 
     // What a route without an org in it answers of what is nobody's secret.
@@ -53,7 +65,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
 
     sealed record Route(string Name, string Method, string Pattern);
 
-    sealed record Things(string OrgId, string TeamId, string KeyId, string TokenId);
+    sealed record Things(string OrgId, string TeamId, string KeyId, string TokenId, string RunnerId, string ApprovalId, long AuditId);
 
     IReadOnlyList<Route> Routes() =>
     [
@@ -68,15 +80,23 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         var team = await client.CreateTeamAsync(new TeamCreate());
         var key = await client.CreateKeyAsync(new KeyCreate { TeamId = team.TeamId });
         var token = await client.CreateTokenAsync(new AdminTokenCreate { Role = AdminRole.Viewer, OrgId = org });
-        return new Things(org, team.TeamId, key.KeyId, token.TokenId);
+        await client.PatchPolicyAsync(org, new() { ["hitl_threshold"] = 1 });
+        var runner = await client.CreateRunnerAsync(new RunnerCreate());
+        var waiting = await _host.Get<ApprovalGate>().CheckAsync((await _host.Keys.FindAsync(key.Key, default))!, "gpt-4o", NanoUsd.FromDollars(2), "{}"u8, token: null, default);
+        var audit = (await client.ListAuditAsync(action: "policy.patch")).Data[0];
+        return new Things(org, team.TeamId, key.KeyId, token.TokenId, runner.RunnerId, waiting.Pending!.ApprovalId, audit.AuditId);
     }
 
-    static string Path(string pattern, Things things) => Regex.Replace(pattern, @"\{(\w+)\}", match => match.Groups[1].Value switch
+    static string Path(string pattern, Things things) => Regex.Replace(pattern, @"\{(\w+)(:\w+)?\}", match => match.Groups[1].Value switch
     {
         "org" => things.OrgId,
         "team" => things.TeamId,
         "key" => things.KeyId,
         "token" => things.TokenId,
+        "runner" => things.RunnerId,
+        "session" => "s1",
+        "approval" => things.ApprovalId,
+        "entry" => things.AuditId.ToString(System.Globalization.CultureInfo.InvariantCulture),
         "node" => $"key:{things.KeyId}",
         "request" => "gw_00000000000000000000000000",
         var other => throw new InvalidOperationException($"The test has nothing for {{{other}}}."),
@@ -124,7 +144,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
             var may = Rights[route.Name] <= highest;
             var mine = await _host.SendAsync(route.Method, Path(route.Pattern, own), Body(route), token);
             Assert.True((mine.Status == HttpStatusCode.Forbidden) == !may, $"{role} at {route} in its own org: {mine.Status} {mine.Text}");
-            Assert.True(!may || mine.Status is HttpStatusCode.OK or HttpStatusCode.Created || route.Name == "GetUsage", $"{role} at {route} in its own org: {mine.Status} {mine.Text}");
+            Assert.True(!may || mine.Status is HttpStatusCode.OK or HttpStatusCode.Created || route.Name is "GetUsage" or "RejectRequest", $"{role} at {route} in its own org: {mine.Status} {mine.Text}");
 
             var before = await _host.Config.RevisionAsync(default);
             var named = await _host.SendAsync(route.Method, Path(route.Pattern, foreign), Body(route), token, foreign.OrgId);

@@ -1,0 +1,193 @@
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Records;
+using CurateMe.Resp;
+
+namespace CurateMe.Ledger.Redis;
+
+public sealed partial class RedisCounters
+{
+    /// <summary>Records confirmed by one script.</summary>
+    const int MaxConfirmed = 100;
+
+    /// <inheritdoc />
+    public async ValueTask<IReadOnlyList<UsageRecord>> ExpireAsync(int max, CancellationToken ct)
+    {
+        if (time.GetElapsedTime(sweptAll) >= options.FullSweepEvery)
+        {
+            sweptAll = time.GetTimestamp();
+            var reply = await AskAsync(static (self, _, ct) => self.client.ExecuteAsync(["SMEMBERS", OrgIndex], ct), 0, ct).ConfigureAwait(false);
+            for (var i = 0; i < reply.Count; i++)
+            {
+                Org(reply[i].AsString()!).Due(sweptAll, soonest: true);
+            }
+        }
+        List<UsageRecord> expired = [];
+        foreach (var org in orgs.Values)
+        {
+            if (expired.Count < max && org.DueAt <= time.GetTimestamp())
+            {
+                await ExpireAsync(org, max - expired.Count, expired, ct).ConfigureAwait(false);
+            }
+        }
+        return expired;
+    }
+
+    async ValueTask ExpireAsync(RedisOrg org, int max, List<UsageRecord> expired, CancellationToken ct)
+    {
+        // Holds taken while the script is on its way make it due again by themselves.
+        var began = time.GetTimestamp();
+        org.Due(long.MaxValue, soonest: false);
+        RespReply reply;
+        try
+        {
+            reply = await AskAsync(static (self, s, ct) => self.SendExpire(s.org, s.max, ct), (org, max), ct).ConfigureAwait(false);
+        }
+        catch
+        {
+            org.Due(began, soonest: true);
+            throw;
+        }
+        for (var i = 1; i + 3 < reply.Count; i += 4)
+        {
+            expired.Add(RedisCells.Expired(reply[i + 3].AsSpan(), reply[i + 1].AsInt64(), reply[i + 2].AsInt64()));
+        }
+        if (reply[0].AsInt64() is >= 0 and var wait)
+        {
+            org.Due(time.GetTimestamp() + (wait * time.TimestampFrequency / 1000), soonest: true);
+        }
+    }
+
+    ValueTask<RespReply> SendExpire(RedisOrg org, int max, CancellationToken ct) => client.EvalAsync(
+        RedisScripts.Expire,
+        [org.State, org.Holds, org.Expiry, org.Held, org.SessionCost, org.Unrecorded, org.DailyPrefix, org.MonthlyPrefix, org.Rates, org.SessionsInUse],
+        [max, (long)options.RedeliverAfter.TotalMilliseconds, (long)OrgCounters.SessionMemory.TotalMilliseconds],
+        ct);
+
+    /// <inheritdoc />
+    public async ValueTask ConfirmAsync(IReadOnlyList<UsageRecord> recorded, CancellationToken ct)
+    {
+        foreach (var group in recorded.GroupBy(static r => r.OrgId, StringComparer.Ordinal))
+        {
+            var org = Org(group.Key);
+            foreach (var some in group.Chunk(MaxConfirmed))
+            {
+                await AskAsync(static (self, s, ct) => self.SendConfirm(s.org, s.some, ct), (org, some), ct).ConfigureAwait(false);
+            }
+        }
+        Volatile.Write(ref lastWrite, time.GetUtcNow().UtcTicks);
+    }
+
+    ValueTask<RespReply> SendConfirm(RedisOrg org, UsageRecord[] records, CancellationToken ct)
+    {
+        var words = new RespArg[records.Length * 6];
+        var at = 0;
+        foreach (var record in records)
+        {
+            words[at++] = record.Id.ToString();
+            words[at++] = record.Cost.Value;
+            words[at++] = org.Of(record.Day).DayText;
+            words[at++] = record.TeamId is { } team ? "team:" + team : "";
+            words[at++] = "key:" + record.KeyId;
+            words[at++] = record.SessionId is { } session ? "session:" + session : "";
+        }
+        return client.EvalAsync(RedisScripts.Confirm, [org.State, org.Holds, org.Expiry, org.Held, org.SessionCost, org.Unrecorded, org.DailyPrefix, org.MonthlyPrefix], words, ct);
+    }
+
+    /// <inheritdoc />
+    public async ValueTask<CounterMark> MarkAsync(string orgId, CancellationToken ct)
+    {
+        var org = Org(orgId);
+        var reply = await AskAsync(static (self, org, ct) => self.client.EvalAsync(
+            RedisScripts.Mark,
+            [org.State, org.Holds, org.Unrecorded, org.Captured, org.PeriodSet, org.SessionCost, org.DailyPrefix, org.MonthlyPrefix],
+            [(long)self.options.MarkLife.TotalMilliseconds],
+            ct), org, ct).ConfigureAwait(false);
+        Dictionary<CellName, NanoUsd> spent = [];
+        for (var i = 0; i < reply[4].Count; i += 2)
+        {
+            var period = reply[4][i].AsString()!;
+            foreach (var (field, amount) in Pairs(reply[4][i + 1]))
+            {
+                spent[RedisCells.Cell(period, field)] = new NanoUsd(amount);
+            }
+        }
+        List<UsageRecord> unrecorded = new(reply[3].Count);
+        for (var i = 0; i < reply[3].Count; i++)
+        {
+            unrecorded.Add(RedisCells.Unrecorded(reply[3][i].AsSpan()));
+        }
+        return new CounterMark(orgId, reply[0].AsInt64(), DateTimeOffset.FromUnixTimeMilliseconds(reply[1].AsInt64()), spent, Ids(reply[2]), unrecorded);
+    }
+
+    /// <inheritdoc />
+    public async ValueTask<IReadOnlyList<RequestId>> CapturedAsync(CounterMark mark, CancellationToken ct)
+    {
+        var org = Org(mark.OrgId);
+        var reply = await AskAsync(
+            static (self, s, ct) => self.client.EvalAsync(RedisScripts.Captured, [s.org.State, s.org.Captured], [s.mark.Number, CounterMark.MaxCaptured], ct), (org, mark), ct).ConfigureAwait(false);
+        if (reply.Count == 1)
+        {
+            ThrowIfOver(reply[0].AsString());
+        }
+        return Ids(reply);
+    }
+
+    /// <inheritdoc />
+    public async ValueTask AdjustAsync(CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct)
+    {
+        var org = Org(mark.OrgId);
+        RespReply reply;
+        try
+        {
+            // Not asked again when the outcome is unknown: the first answer would be taken for somebody else's mark.
+            reply = await SendAdjust(org, mark, deltas, ct).ConfigureAwait(false);
+        }
+        catch (RespException e)
+        {
+            throw Unavailable(e, e.MayHaveRun);
+        }
+        ThrowIfOver(reply.AsString());
+    }
+
+    ValueTask<RespReply> SendAdjust(RedisOrg org, CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct)
+    {
+        var words = new RespArg[3 + (deltas.Count * 3)];
+        var at = 0;
+        words[at++] = mark.Number;
+        words[at++] = CounterMark.MaxCaptured;
+        words[at++] = mark.At.AddTicks(TimeSpan.TicksPerMillisecond - 1).ToUnixTimeMilliseconds();
+        foreach (var (cell, delta) in deltas)
+        {
+            words[at++] = RedisCells.Period(cell);
+            words[at++] = cell.Field;
+            words[at++] = delta.Value;
+        }
+        return client.EvalAsync(RedisScripts.Adjust, [org.State, org.Captured, org.PeriodSet, org.SessionCost, org.SessionsInUse, org.DailyPrefix, org.MonthlyPrefix], words, ct);
+    }
+
+    static void ThrowIfOver(string? answer)
+    {
+        switch (answer)
+        {
+            case "replaced":
+                throw new InvalidOperationException("Another reconciliation of this organisation began meanwhile; run it again.");
+            case "overrun":
+                throw new InvalidOperationException("Too many requests began during the reconciliation; run it again.");
+            case "overflow":
+                throw new OverflowException("The corrected counters are beyond any amount.");
+            default:
+                break;
+        }
+    }
+
+    static List<RequestId> Ids(RespReply reply)
+    {
+        List<RequestId> ids = new(reply.Count);
+        for (var i = 0; i < reply.Count; i++)
+        {
+            ids.Add(RequestId.TryParse(reply[i].AsString(), out var id) ? id : throw new InvalidDataException("Redis holds a hold without a name."));
+        }
+        return ids;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Reflection;
+using CurateMe.Resp;
+
+namespace CurateMe.Ledger.Redis;
+
+/// <summary>The Lua files beside this class. Each is named by what it does and a version, so that two releases can run on one server.</summary>
+static class RedisScripts
+{
+    static readonly string Cells = Text("cells.v1.lua");
+
+    public static readonly RespScript Attach = Load("attach.v1");
+    public static readonly RespScript Open = Load("open.v1");
+    public static readonly RespScript Hold = Load("hold.v1");
+    public static readonly RespScript End = Load("end.v1");
+    public static readonly RespScript Expire = Load("expire.v1");
+    public static readonly RespScript Snapshot = Load("snapshot.v1");
+    public static readonly RespScript Mark = Load("mark.v1");
+    public static readonly RespScript Captured = Load("captured.v1");
+    public static readonly RespScript Adjust = Load("adjust.v1");
+    public static readonly RespScript Confirm = Load("confirm.v1");
+
+    static RespScript Load(string name) => new(name, Cells + Text(name + ".lua"));
+
+    static string Text(string file)
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"CurateMe.Ledger.Redis.{file}")
+            ?? throw new InvalidOperationException($"{file} is not in this assembly.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}

@@ -1,0 +1,27 @@
+-- Ends a hold: moves it from held to spent with what it cost. A second end changes nothing.
+-- KEYS  1 state  2 holds  3 expiry  4 held  5 daily cost  6 monthly cost  7 session cost  8 unrecorded  9 tombstone of this id
+-- ARGV  1 id  2 cost  3 record bytes, '' for a void  4 day  5 life of a tombstone in ms
+-- Returns {1 or 0 (applied), seq, day spent, day held} or {'overflow'}
+-- A tombstone is left where the hold may still be on its way: it was not found, was asked for more than once, or is given up.
+
+local id, day = ARGV[1], ARGV[4]
+local stored = redis.call('HGET', KEYS[2], id)
+local applied, seq = 0, false
+if stored then
+  local hold = cmsgpack.unpack(stored)
+  if not release({daily = KEYS[5], monthly = KEYS[6], session = KEYS[7], held = KEYS[4], holds = KEYS[2], expiry = KEYS[3]}, id, hold, ARGV[2]) then
+    return {'overflow'}
+  end
+  if ARGV[3] ~= '' then
+    redis.call('HSET', KEYS[8], id, 'R' .. ARGV[2] .. ':' .. ARGV[3])
+  end
+  if hold[4] == 1 or ARGV[3] == '' then
+    redis.call('SET', KEYS[9], '1', 'PX', ARGV[5])
+  end
+  applied = 1
+  redis.call('HINCRBY', KEYS[1], 'seq', 1)
+  seq = redis.call('HGET', KEYS[1], 'seq')
+else
+  redis.call('SET', KEYS[9], '1', 'PX', ARGV[5])
+end
+return {applied, seq or '0', redis.call('HGET', KEYS[5], 'org') or '0', redis.call('HGET', KEYS[4], 'D' .. day .. '/org') or '0'}

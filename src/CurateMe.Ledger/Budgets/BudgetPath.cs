@@ -20,6 +20,19 @@ public enum PeriodKind : byte
     Life = 2,
 }
 
+/// <summary>What happens while a shared counter store is away (<c>on_budget_store_loss</c>).</summary>
+public enum StoreLoss : byte
+{
+    /// <summary>This process admits from the part of the budget that it may spend alone.</summary>
+    Bounded = 0,
+
+    /// <summary>Nobody is admitted.</summary>
+    Deny = 1,
+
+    /// <summary>Everybody is admitted.</summary>
+    Allow = 2,
+}
+
 /// <summary>
 /// One node with its limits. Null is unlimited; zero denies everything that costs.
 /// </summary>
@@ -67,4 +80,7 @@ public sealed class BudgetPath
 
     public string OrgId { get; }
     public ImmutableArray<BudgetNode> Nodes { get; }
+
+    /// <summary>What happens to its requests while a shared counter store is away.</summary>
+    public StoreLoss OnStoreLoss { get; init; }
 }

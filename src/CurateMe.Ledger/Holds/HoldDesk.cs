@@ -18,7 +18,11 @@ public sealed class HoldDesk(ICounterStore counters, JournalFile journal, TimePr
     /// <summary>Most holds that one sweep ends.</summary>
     public const int MaxExpired = 1000;
 
+    /// <summary>Failures after which a sweep leaves the rest of what is untold to the next one.</summary>
+    const int MaxFailedTellings = 100;
+
     readonly ConcurrentQueue<UsageRecord> untold = new();
+    int failures;
 
     /// <summary>Ends that the journal has and the counters did not take yet.</summary>
     public int Untold => untold.Count;
@@ -64,9 +68,12 @@ public sealed class HoldDesk(ICounterStore counters, JournalFile journal, TimePr
     /// <returns>The presumed records of those that expired, at most <see cref="MaxExpired"/>.</returns>
     public async ValueTask<IReadOnlyList<UsageRecord>> ExpireAsync(CancellationToken ct)
     {
-        for (var rest = untold.Count; rest > 0 && untold.TryDequeue(out var record); rest--)
+        var failed = 0;
+        for (var rest = untold.Count; rest > 0 && failed < MaxFailedTellings && untold.TryDequeue(out var record); rest--)
         {
+            var before = Volatile.Read(ref failures);
             await TellAsync(record).ConfigureAwait(false);
+            failed += Volatile.Read(ref failures) == before ? 0 : 1;
         }
         var expired = await counters.ExpireAsync(MaxExpired, ct).ConfigureAwait(false);
         foreach (var record in expired)
@@ -107,6 +114,7 @@ public sealed class HoldDesk(ICounterStore counters, JournalFile journal, TimePr
         catch (CounterStoreUnavailableException)
         {
             // The journal has the end, so nothing is lost: the next sweep says it again.
+            Interlocked.Increment(ref failures);
             if (untold.Count < MaxUntold)
             {
                 untold.Enqueue(record);

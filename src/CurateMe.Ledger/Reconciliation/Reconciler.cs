@@ -78,6 +78,21 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
         }
     }
 
+    /// <summary>As <see cref="RunAsync"/>, for counters that may know nothing of what the ledger has.</summary>
+    public async Task RebuildAsync(string orgId, DateOnly day, CancellationToken ct)
+    {
+        await one.WaitAsync(ct).ConfigureAwait(false);
+        try
+        {
+            var mark = await counters.MarkAsync(orgId, ct).ConfigureAwait(false);
+            await MarkedAsync(await AfterLedgerAsync(mark, ct).ConfigureAwait(false), day, apply: true, ct).ConfigureAwait(false);
+        }
+        finally
+        {
+            one.Release();
+        }
+    }
+
     /// <summary>
     /// Rebuilds every org that the ledger knows of in the day's month. For the start, before anyone is admitted and after the ledger has all that
     /// the journal had.
@@ -88,16 +103,7 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
         var sessions = await ledger.SessionSpendAsync(orgId: null, time.GetUtcNow() - SessionLife.Memory, except: null, before: null, ct).ConfigureAwait(false);
         foreach (var org in orgs.Select(static s => s.OrgId).Concat(sessions.Select(static s => s.OrgId)).Distinct(StringComparer.Ordinal))
         {
-            await one.WaitAsync(ct).ConfigureAwait(false);
-            try
-            {
-                var mark = await counters.MarkAsync(org, ct).ConfigureAwait(false);
-                await MarkedAsync(await AfterLedgerAsync(mark, ct).ConfigureAwait(false), day, apply: true, ct).ConfigureAwait(false);
-            }
-            finally
-            {
-                one.Release();
-            }
+            await RebuildAsync(org, day, ct).ConfigureAwait(false);
         }
     }
 

@@ -50,6 +50,7 @@ public sealed partial class RedisCounters
         }
         for (var i = 1; i + 3 < reply.Count; i += 4)
         {
+            own.Remove(RequestId.TryParse(reply[i].AsString(), out var id) ? id : default);
             expired.Add(RedisCells.Expired(reply[i + 3].AsSpan(), reply[i + 1].AsInt64(), reply[i + 2].AsInt64()));
         }
         if (reply[0].AsInt64() is >= 0 and var wait)

@@ -30,6 +30,7 @@ public sealed partial class RedisCounters : ICounterStore
     readonly RespClient client;
     readonly RedisCounterOptions options;
     readonly TimeProvider time;
+    readonly OwnHolds own;
     readonly ConcurrentDictionary<string, RedisOrg> orgs = new(StringComparer.Ordinal);
     long generation;
     long lastWrite;
@@ -41,7 +42,7 @@ public sealed partial class RedisCounters : ICounterStore
         ArgumentOutOfRangeException.ThrowIfNotEqual(options.Replica.Length is > 0 and <= 64, true, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Tries, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Tries, 10, nameof(options));
-        (this.client, this.options, this.time) = (client, options, time);
+        (this.client, this.options, this.time, own) = (client, options, time, new OwnHolds(time));
         sweptAll = time.GetTimestamp() - (long)(options.FullSweepEvery.TotalSeconds * time.TimestampFrequency);
         client.ConnectionChanged += OnConnectionChanged;
     }
@@ -51,6 +52,29 @@ public sealed partial class RedisCounters : ICounterStore
     {
         request.Check();
         var org = Org(request.Path.OrgId);
+        var hold = own.Begin(in request);
+        try
+        {
+            var outcome = await HoldAsync(org, request, ct).ConfigureAwait(false);
+            if (outcome.Verdict == HoldVerdict.Admitted)
+            {
+                hold.Granted = outcome.Granted;
+            }
+            else
+            {
+                own.Remove(request.Record.Id);
+            }
+            return outcome;
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or CounterStoreUnavailableException { OutcomeUnknown: true }))
+        {
+            own.Remove(request.Record.Id);
+            throw;
+        }
+    }
+
+    async ValueTask<HoldOutcome> HoldAsync(RedisOrg org, HoldRequest request, CancellationToken ct)
+    {
         var doubtful = false;
         for (var tries = 1; ; tries++)
         {
@@ -87,11 +111,13 @@ public sealed partial class RedisCounters : ICounterStore
     public async ValueTask<EndOutcome> EndAsync(UsageRecord record, CancellationToken ct)
     {
         var org = Org(record.OrgId);
+        own.Find(record.Id)?.Ended = true;
         var reply = await AskAsync(static (self, state, ct) => self.SendEnd(state.org, state.record, ct), (org, record), ct).ConfigureAwait(false);
         if (reply.Count == 1)
         {
             throw new OverflowException($"The end of {record.Id} is beyond any amount.");
         }
+        own.Remove(record.Id);
         Volatile.Write(ref lastWrite, time.GetUtcNow().UtcTicks);
         org.Saw(reply[1].AsInt64());
         return new EndOutcome(reply[0].AsBoolean(), new NanoUsd(reply[2].AsInt64()), new NanoUsd(reply[3].AsInt64()));
@@ -184,7 +210,7 @@ public sealed partial class RedisCounters : ICounterStore
             RedisScripts.Hold,
             [
                 org.State, org.Holds, org.Expiry, org.Held, org.Rates, periods.Daily, periods.Monthly, org.SessionCost, org.Tombstone(record.Id), org.Captured, org.PeriodSet,
-                org.SessionsInUse,
+                org.SessionsInUse, org.DailyPrefix, org.MonthlyPrefix,
             ],
             a.AsSpan(0, at),
             ct);
@@ -202,7 +228,7 @@ public sealed partial class RedisCounters : ICounterStore
             ct);
     }
 
-    HoldOutcome Read(RedisOrg org, in HoldRequest request, in RespReply reply)
+    static HoldOutcome Read(RedisOrg org, in HoldRequest request, in RespReply reply)
     {
         var verdict = reply[0].AsString();
         if (verdict == "overflow")

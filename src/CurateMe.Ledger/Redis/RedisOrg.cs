@@ -46,6 +46,7 @@ sealed class RedisOrg
     public byte[] PeriodSet { get; }
     public RespArg DailyPrefix => dailyPrefix;
     public RespArg MonthlyPrefix => monthlyPrefix;
+    public RespArg TombstonePrefix => tombstonePrefix;
 
     /// <summary>The epoch that this process may hold under; null when it has to ask first.</summary>
     public RedisEpoch? Epoch { get; set; }

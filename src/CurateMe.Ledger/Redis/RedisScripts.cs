@@ -17,6 +17,10 @@ static class RedisScripts
     public static readonly RespScript Mark = Load("mark.v1");
     public static readonly RespScript Captured = Load("captured.v1");
     public static readonly RespScript Adjust = Load("adjust.v1");
+    public static readonly RespScript Begin = Load("begin.v1");
+    public static readonly RespScript Push = Load("push.v1");
+    public static readonly RespScript Charge = Load("charge.v1");
+    public static readonly RespScript Beat = Load("beat.v1");
     public static readonly RespScript Confirm = Load("confirm.v1");
 
     static RespScript Load(string name) => new(name, Cells + Text(name + ".lua"));

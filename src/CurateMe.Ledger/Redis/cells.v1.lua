@@ -131,6 +131,26 @@ local function charge_all(daily, monthly, session, fields, cost)
   return true
 end
 
+-- Cells exist from their first use on, so that every figure can be seen; a new period is remembered, and forgotten in its time.
+local function make_cells(daily, monthly, sessions, periods, in_use, day, fields, now)
+  local function make(key, period, ttl, field)
+    if redis.call('HSETNX', key, field, '0') == 1 and redis.call('TTL', key) < 0 then
+      redis.call('SADD', periods, period)
+      redis.call('EXPIRE', key, ttl)
+    end
+  end
+  local month = string.sub(day, 1, 7)
+  for _, field in ipairs(fields) do
+    if is_session(field) then
+      redis.call('HSETNX', sessions, field, '0')
+      redis.call('ZADD', in_use, string.format('%.0f', math.floor(now / 1000)), field)
+    else
+      make(daily .. day, 'D' .. day, DAY_TTL, field)
+      make(monthly .. month, 'M' .. month, MONTH_TTL, field)
+    end
+  end
+end
+
 -- A hold is stored as {amount, day, owner, doubtful, record, field, field, ...}.
 local function hold_fields(hold)
   local fields = {}

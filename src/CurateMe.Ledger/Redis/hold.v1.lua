@@ -1,5 +1,6 @@
 -- Sets money aside at all nodes and periods of a path at once, or at none, and takes the rate limit in the same step.
 -- KEYS  1 state  2 holds  3 expiry  4 held  5 rates  6 daily cost  7 monthly cost  8 session cost  9 tombstone of this id  10 captured  11 periods  12 sessions in use
+--       13 daily cost without its day  14 monthly cost without its month
 -- ARGV  1 epoch  2 highest seq that the caller has seen  3 id  4 desired  5 minimum  6 time to live in ms  7 number of this try  8 time of admission in ms
 --       9 day  10 owner  11 record bytes  12 most captured, then for each node: field, day or life limit, month limit, requests per minute, concurrency ('' = none)
 -- Returns {'ok', seq, granted, day spent, day held, rate limit, remaining, reset ms, retry ms}
@@ -174,30 +175,12 @@ end
 redis.call('HSET', KEYS[4], unpack(changes))
 day_held = changes[2]
 
--- Cells exist from their first hold on, so that every figure can be seen; a new period is remembered and forgotten in its time.
-local function make(key, values, period, ttl)
-  local new = {}
-  for i, value in ipairs(values) do
-    if not value then
-      new[#new + 1] = nodes[i]
-      new[#new + 1] = '0'
-    end
-  end
-  if #new > 0 then
-    redis.call('HSET', key, unpack(new))
-    if not values[1] then
-      redis.call('SADD', KEYS[11], period)
-      redis.call('EXPIRE', key, ttl)
-    end
-  end
+local fresh = session ~= nil
+for i = 1, #nodes do
+  fresh = fresh or not daily[i] or not monthly[i]
 end
-make(KEYS[6], daily, 'D' .. day, DAY_TTL)
-make(KEYS[7], monthly, 'M' .. string.sub(day, 1, 7), MONTH_TTL)
-if session then
-  if not life then
-    redis.call('HSET', KEYS[8], session, '0')
-  end
-  redis.call('ZADD', KEYS[12], math.floor(now / 1000), session)
+if fresh then
+  make_cells(KEYS[13], KEYS[14], KEYS[8], KEYS[11], KEYS[12], day, fields, now)
 end
 
 if #limited > 0 then

@@ -8,5 +8,6 @@ if epoch ~= ARGV[1] then
   return {0, epoch}
 end
 redis.call('HSET', KEYS[1], 'epoch', epoch)
+redis.call('HDEL', KEYS[1], 'builder', 'builder_until')
 redis.call('HSETNX', KEYS[1], 'seq', '0')
 return {1, epoch, redis.call('HGET', KEYS[1], 'seq')}

@@ -1,0 +1,278 @@
+using System.Collections.Concurrent;
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Errors;
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Ledger.Redis;
+
+/// <summary>
+/// A shared counter store that may be away: the one place where <c>on_budget_store_loss</c> is decided. While an org's counters do not answer, this
+/// replica decides alone: <c>bounded</c> admits from its part of what was left when the store was last seen, (limit − spent − held) / replicas,
+/// so that all replicas together overspend by no more than what was admitted in the last <see cref="LookEvery"/> before the loss; <c>allow</c> admits
+/// everything; <c>deny</c> nothing. When the store answers, the org is rebuilt from ledger and live holds before anyone is admitted on it again.
+/// </summary>
+public sealed class ResilientCounters(RedisStore store, ErrorEvents events, TimeProvider time) : ICounterStore
+{
+    /// <summary>How often the counters of an org in use are looked at.</summary>
+    public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often a store that is away is asked again.</summary>
+    public static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(250);
+
+    readonly RedisCounters shared = store.Counters;
+    readonly ConcurrentDictionary<string, Org> orgs = new(StringComparer.Ordinal);
+    readonly CancellationTokenSource stop = new();
+
+    /// <summary>Orgs that this replica decides for alone now.</summary>
+    public int OrgsAway => orgs.Values.Count(static o => o.Alone is not null);
+
+    /// <inheritdoc />
+    public async ValueTask<HoldOutcome> HoldAsync(HoldRequest request, CancellationToken ct)
+    {
+        var org = orgs.GetOrAdd(request.Path.OrgId, static id => new Org(id));
+        if (org.Alone is null)
+        {
+            try
+            {
+                var outcome = await shared.HoldAsync(request, ct).ConfigureAwait(false);
+                Seen(org);
+                return outcome;
+            }
+            catch (CounterStoreUnavailableException e)
+            {
+                Lose(org, e.Message);
+                if (request.Path.OnStoreLoss == StoreLoss.Deny)
+                {
+                    throw;
+                }
+            }
+        }
+        return await AloneAsync(org, request, ct).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc />
+    public async ValueTask<EndOutcome> EndAsync(UsageRecord record, CancellationToken ct)
+    {
+        if (!orgs.TryGetValue(record.OrgId, out var org))
+        {
+            return await shared.EndAsync(record, ct).ConfigureAwait(false);
+        }
+        if (org.Alone is { } alone)
+        {
+            // The caller keeps the end for later: the hold may have been brought to the counters by then.
+            await alone.Counters.EndAsync(record, ct).ConfigureAwait(false);
+            shared.Abandon(record.Id);
+            throw new CounterStoreUnavailableException("The budget counters are away.", outcomeUnknown: false);
+        }
+        try
+        {
+            return await shared.EndAsync(record, ct).ConfigureAwait(false);
+        }
+        catch (CounterStoreUnavailableException e)
+        {
+            Lose(org, e.Message);
+            throw;
+        }
+    }
+
+    /// <inheritdoc />
+    public async ValueTask<IReadOnlyList<UsageRecord>> ExpireAsync(int max, CancellationToken ct)
+    {
+        try
+        {
+            return await shared.ExpireAsync(max, ct).ConfigureAwait(false);
+        }
+        catch (CounterStoreUnavailableException e)
+        {
+            // They wait where they are; the first sweep after the store is back ends them.
+            events.Add("gateway", "budget_store_unavailable", e.Message);
+            return [];
+        }
+    }
+
+    /// <inheritdoc />
+    public ValueTask<IReadOnlyList<CellTotals>> SnapshotAsync(string orgId, DateOnly day, CancellationToken ct) => shared.SnapshotAsync(orgId, day, ct);
+
+    /// <inheritdoc />
+    public ValueTask ConfirmAsync(IReadOnlyList<UsageRecord> recorded, CancellationToken ct) => shared.ConfirmAsync(recorded, ct);
+
+    /// <inheritdoc />
+    public ValueTask<CounterMark> MarkAsync(string orgId, CancellationToken ct) => shared.MarkAsync(orgId, ct);
+
+    /// <inheritdoc />
+    public ValueTask<IReadOnlyList<RequestId>> CapturedAsync(CounterMark mark, CancellationToken ct) => shared.CapturedAsync(mark, ct);
+
+    /// <inheritdoc />
+    public ValueTask AdjustAsync(CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct) => shared.AdjustAsync(mark, deltas, ct);
+
+    /// <inheritdoc />
+    public ValueTask<CounterHealth> CheckAsync(CancellationToken ct) => shared.CheckAsync(ct);
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync().ConfigureAwait(false);
+        foreach (var org in orgs.Values)
+        {
+            await org.Work.ConfigureAwait(false);
+        }
+        stop.Dispose();
+    }
+
+    async ValueTask<HoldOutcome> AloneAsync(Org org, HoldRequest request, CancellationToken ct)
+    {
+        var path = request.Path;
+        if (path.OnStoreLoss == StoreLoss.Deny || org.Alone is not { } alone)
+        {
+            throw new CounterStoreUnavailableException("The budget counters are away, and the policy is to admit nobody without them.", outcomeUnknown: false);
+        }
+        var slice = alone.Slice(path, request.Record.Day);
+        var outcome = await alone.Counters.HoldAsync(request with { Path = slice }, ct).ConfigureAwait(false);
+        if (outcome.Verdict == HoldVerdict.BudgetExceeded)
+        {
+            throw new CounterStoreUnavailableException(
+                $"The budget counters are away, and the request is beyond what this replica may spend alone of {outcome.BlockedAt!.Field}.", outcomeUnknown: false);
+        }
+        if (outcome.Verdict == HoldVerdict.Admitted)
+        {
+            shared.Adopt(in request, outcome.Granted);
+            Interlocked.Increment(ref alone.Granted);
+            if (org.Alone != alone)
+            {
+                // The store came back in between and did not see this one.
+                await store.BringAsync(org.Id, ct).ConfigureAwait(false);
+            }
+            events.Add("gateway", "non_atomic_fallback", $"{org.Id}: a hold was granted without the budget counters ({path.OnStoreLoss.ToString().ToLowerInvariant()}).");
+        }
+        return outcome with { NonAtomic = true };
+    }
+
+    // The counters answer: look at them now and then, so that a loss finds a fresh view.
+    void Seen(Org org)
+    {
+        var now = time.GetTimestamp();
+        if (time.GetElapsedTime(org.LookedAt, now) >= LookEvery && Interlocked.Exchange(ref org.Looking, 1) == 0)
+        {
+            org.LookedAt = now;
+            org.Work = LookAsync(org);
+        }
+    }
+
+    async Task LookAsync(Org org)
+    {
+        try
+        {
+            var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+            org.View = new View(day, await shared.SnapshotAsync(org.Id, day, stop.Token).ConfigureAwait(false), store.Replicas.Count);
+        }
+        catch (Exception e) when (e is CounterStoreUnavailableException or OperationCanceledException)
+        {
+            // The view before stays; a hold finds out that the store is away.
+        }
+        finally
+        {
+            Volatile.Write(ref org.Looking, 0);
+        }
+    }
+
+    void Lose(Org org, string reason)
+    {
+        lock (org)
+        {
+            if (org.Alone is not null)
+            {
+                return;
+            }
+            org.Alone = new Alone(org.View, store.Replicas.Count, new InProcessCounters(time));
+            events.Add("gateway", "budget_store_unavailable", $"{org.Id}: {reason}");
+            org.Work = Task.Run(() => ReturnAsync(org, org.Alone));
+        }
+    }
+
+    async Task ReturnAsync(Org org, Alone alone)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(AskEvery, time, stop.Token).ConfigureAwait(false);
+                try
+                {
+                    var granted = Interlocked.Read(ref alone.Granted);
+                    await store.ResumeAsync(org.Id, decidedAlone: granted > 0, stop.Token).ConfigureAwait(false);
+                    org.Alone = null;
+                    if (Interlocked.Read(ref alone.Granted) != granted)
+                    {
+                        await store.BringAsync(org.Id, stop.Token).ConfigureAwait(false);
+                    }
+                    return;
+                }
+                catch (CounterStoreUnavailableException)
+                {
+                    // Still away.
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped.
+        }
+    }
+
+    sealed class Org(string id)
+    {
+        public string Id { get; } = id;
+        public volatile View? View;
+        public volatile Alone? Alone;
+        public Task Work = Task.CompletedTask;
+        public long LookedAt;
+        public int Looking;
+    }
+
+    /// <summary>What the counters said when they last answered.</summary>
+    sealed class View(DateOnly day, IReadOnlyList<CellTotals> totals, int replicas)
+    {
+        readonly Dictionary<(string, PeriodKind), NanoUsd> used = totals.ToDictionary(static c => (c.Field, c.Period), static c => c.Spent + c.Held);
+
+        public int Replicas { get; } = replicas;
+
+        /// <summary>Spent and held; null when it is not known.</summary>
+        public NanoUsd Used(string field, PeriodKind period, DateOnly on) => period switch
+        {
+            PeriodKind.Day when on != day => NanoUsd.Zero,
+            PeriodKind.Month when on.Month != day.Month || on.Year != day.Year => NanoUsd.Zero,
+            _ => used.GetValueOrDefault((field, period)),
+        };
+    }
+
+    /// <summary>One outage of one org: what this replica may spend, and what it did.</summary>
+    sealed class Alone(View? view, int replicas, InProcessCounters counters)
+    {
+        readonly int parts = Math.Max(1, Math.Max(replicas, view?.Replicas ?? 1));
+
+        public InProcessCounters Counters { get; } = counters;
+        public long Granted;
+
+        /// <summary>The path with this replica's part of each limit.</summary>
+        public BudgetPath Slice(BudgetPath path, DateOnly day)
+        {
+            var capped = path.OnStoreLoss == StoreLoss.Bounded;
+            return new BudgetPath(path.OrgId, [.. path.Nodes.Select(node => node with
+            {
+                DailyLimit = capped ? Part(node.DailyLimit, node.Field, PeriodKind.Day, day) : null,
+                MonthlyLimit = capped ? Part(node.MonthlyLimit, node.Field, PeriodKind.Month, day) : null,
+                LifeLimit = capped ? Part(node.LifeLimit, node.Field, PeriodKind.Life, day) : null,
+                RequestsPerMinute = Share(node.RequestsPerMinute),
+                MaxConcurrency = Share(node.MaxConcurrency),
+            })])
+            { OnStoreLoss = path.OnStoreLoss };
+        }
+
+        // Never seen, never spent from: what is left is not known.
+        NanoUsd? Part(NanoUsd? limit, string field, PeriodKind period, DateOnly day) =>
+            limit is not { } most ? null : view is null ? NanoUsd.Zero : new NanoUsd(Math.Max(0, (most - view.Used(field, period, day)).Value / parts));
+
+        int? Share(int? limit) => limit is { } most ? (most == 0 ? 0 : Math.Max(1, most / parts)) : null;
+    }
+}

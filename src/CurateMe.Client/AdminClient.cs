@@ -122,6 +122,21 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
     public Task<AuditRecord> RevertAuditAsync(long auditId, CancellationToken ct = default) =>
         SendAsync(HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"/gateway/admin/audit/{auditId}/revert"), content: null, Json.AuditRecord, ct);
 
+    public Task<CostsToday> GetCostsTodayAsync(CancellationToken ct = default) => GetAsync("/gateway/admin/costs/today", Json.CostsToday, ct);
+
+    /// <param name="org">All orgs when null.</param>
+    /// <param name="date">Today when null.</param>
+    public Task<Page<ReconcileResult>> ReconcileAsync(string? org = null, DateOnly? date = null, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, "/gateway/admin/costs/reconcile", new ReconcileRequest { OrgId = org, Date = date }, Json.ReconcileRequest, Json.PageReconcileResult, ct);
+
+    public Task<ReconcileResult> ReconcileBudgetsAsync(string org, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, $"/gateway/admin/budgets/{Uri.EscapeDataString(org)}/reconcile", content: null, Json.ReconcileResult, ct);
+
+    public Task<ReplayResult> ReplayDlqAsync(CancellationToken ct = default) => SendAsync(HttpMethod.Post, "/gateway/admin/costs/replay-dlq", content: null, Json.ReplayResult, ct);
+
+    public Task<Page<ErrorGroup>> ListErrorsAsync(string? source = null, DateTimeOffset? since = null, CancellationToken ct = default) =>
+        GetAsync("/gateway/admin/errors" + Query(("source", source), ("since", Time(since))), Json.PageErrorGroup, ct);
+
     public Task<GatewayMetrics> GetMetricsAsync(CancellationToken ct = default) => GetAsync("/gateway/admin/metrics", Json.GatewayMetrics, ct);
 
     public Task<Page<AuditRecord>> ListAuditAsync(int? limit = null, string? cursor = null, string? action = null, string? targetId = null, CancellationToken ct = default) =>

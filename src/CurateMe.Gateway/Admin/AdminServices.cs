@@ -17,6 +17,7 @@ static class AdminServices
         services.AddSingleton<AdminGate>();
         services.AddSingleton<Bootstrap>();
         services.AddSingleton<GatewayFigures>();
+        services.AddSingleton<ErrorBook>();
         services.AddSingleton(static s => new LedgerReads(s.GetRequiredService<IUsageLedger>(), s.GetRequiredService<TimeProvider>(), s.GetService<Recorder>()));
         services.AddApiDocument();
         services.ConfigureHttpJsonOptions(static json =>
@@ -48,6 +49,7 @@ static class AdminServices
         gateway.MapCounterCosts();
         gateway.MapOperations();
         gateway.MapAuditActions();
+        gateway.MapReconciliation();
         gateway.MapRunners();
         gateway.MapApprovals();
         MapNothing(gateway);

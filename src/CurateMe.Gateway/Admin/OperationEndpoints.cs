@@ -17,6 +17,12 @@ sealed class GatewayFigures
 
     /// <summary>Records set aside after the ledger refused them repeatedly.</summary>
     public Func<CancellationToken, ValueTask<long>> DlqDepth { get; set; } = static _ => ValueTask.FromResult(0L);
+
+    /// <summary>Gives those records to the ledger again; answers how many it took.</summary>
+    public Func<CancellationToken, ValueTask<long>> ReplayDlq { get; set; } = static _ => ValueTask.FromResult(0L);
+
+    /// <summary><c>embedded</c> or <c>shared</c>.</summary>
+    public string Mode { get; set; } = "embedded";
 }
 
 /// <summary>Which audit entries are asked for.</summary>

@@ -22,6 +22,7 @@ namespace CurateMe.Gateway.Admin;
 [JsonSerializable(typeof(ResetDaily))]
 [JsonSerializable(typeof(NodeLimits))]
 [JsonSerializable(typeof(AdminTokenCreate))]
+[JsonSerializable(typeof(ReconcileRequest))]
 [JsonSerializable(typeof(RunnerCreate))]
 [JsonSerializable(typeof(RunnerConfig))]
 [JsonSerializable(typeof(ApprovalReject))]

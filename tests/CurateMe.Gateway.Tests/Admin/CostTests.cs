@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using CurateMe.Client;
+using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Keys;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Money;
@@ -221,6 +222,51 @@ public sealed class CostTests(AdminFixture fixture) : IClassFixture<AdminFixture
         Assert.Equal((0, 3_000_000_000), (costs.DailySpendNanoUsd, costs.MonthlySpendNanoUsd));
         Assert.Equal(3_000_000_000, costs.TopModels.Sum(m => m.CostNanoUsd));
         Assert.Single((await client.ListAuditAsync(action: "costs.reset_daily")).Data);
+    }
+
+    [Fact]
+    public async Task Runbook_CostsTodayAndReconcile_FindAndMendTamperedCounters()
+    {
+        var (org, client, payer, _) = await PayerAsync();
+        await SpendAsync(payer, "gpt-4o", 3_000_000_000);
+        Assert.Equal((0, 3_000_000_000, 3_000_000_000), await TodayAsync(client));
+
+        var day = DateOnly.FromDateTime(Now.UtcDateTime);
+        var mark = await _host.Counters.MarkAsync(org, default);
+        await _host.Counters.AdjustAsync(mark, [new CellDelta(new CellName("org", PeriodKind.Day, day), new NanoUsd(1_000_000_000))], default);
+        Assert.Equal((25, 4_000_000_000, 3_000_000_000), await TodayAsync(client));
+
+        var result = await client.ReconcileBudgetsAsync(org);
+        Assert.Equal(1, result.Changed);
+        Assert.Contains(result.Counters, c => c is { Node: "org", Period: "day", BeforeNanoUsd: 4_000_000_000, AfterNanoUsd: 3_000_000_000, Changed: true });
+        Assert.Equal((0, 3_000_000_000, 3_000_000_000), await TodayAsync(client));
+
+        await client.ResetDailyAsync(org);
+        var again = Assert.Single((await client.ReconcileAsync(org)).Data);
+        Assert.Equal((0, true), (again.Changed, again.ResetInForce));
+        var today = await client.GetCostsTodayAsync();
+        Assert.Equal((-100, 0, 3_000_000_000), (today.DriftPct, today.RedisDailyTotalNanoUsd, today.ResetNanoUsd));
+        Assert.Equal(2, (await client.ListAuditAsync(action: "costs.reconcile")).Data.Count);
+        Assert.True((await _host.Admin.GetCostsTodayAsync()).MongodbDailyTotalNanoUsd >= 3_000_000_000);
+        Assert.Equal(new ReplayResult(0, 0), await _host.Admin.ReplayDlqAsync());
+    }
+
+    static async Task<(double, long, long)> TodayAsync(AdminClient client)
+    {
+        var today = await client.GetCostsTodayAsync();
+        return (today.DriftPct, today.RedisDailyTotalNanoUsd, today.MongodbDailyTotalNanoUsd);
+    }
+
+    [Fact]
+    public async Task Errors_BySource_AreCounted()
+    {
+        var errors = _host.Get<ErrorBook>();
+        errors.Add("gateway", "non_atomic_fallback", "first");
+        errors.Add("gateway", "non_atomic_fallback", "second");
+        errors.Add("ledger", "store_away", "x");
+        var group = Assert.Single((await _host.Admin.ListErrorsAsync("gateway")).Data);
+        Assert.Equal(("non_atomic_fallback", 2L, "second"), (group.Code, group.Count, group.LastMessage));
+        Assert.Empty((await _host.Admin.ListErrorsAsync(since: Now.AddDays(1))).Data);
     }
 
     [Fact]

@@ -40,6 +40,21 @@ public sealed class FuzzTests(AdminFixture fixture, ITestOutputHelper output) : 
         "GET /gateway/admin/metrics",
         "GET /gateway/admin/audit",
         "GET /gateway/admin/{3}",
+        "GET /gateway/admin/audit/verify",
+        "POST /gateway/admin/audit/{3}/revert",
+        "POST /gateway/admin/audit/5/revert",
+        "GET,POST /gateway/admin/runners",
+        "GET /gateway/admin/runners/costs",
+        "PATCH /gateway/admin/runners/{3}/config",
+        "POST /gateway/admin/runners/r1/sessions/{3}/stop",
+        "GET /gateway/admin/approvals",
+        "POST /gateway/admin/approvals/{3}/approve",
+        "POST /gateway/admin/approvals/{3}/reject",
+        "GET /gateway/admin/costs/today",
+        "POST /gateway/admin/costs/reconcile",
+        "POST /gateway/admin/costs/replay-dlq",
+        "POST /gateway/admin/budgets/{0}/reconcile",
+        "GET /gateway/admin/errors",
     ];
 
     static readonly string[] Fields =

@@ -179,6 +179,23 @@ public sealed class HoldDeskTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AC11_Settle_AnotherReplicaHasRecordedTheExpiry_CountersKeepWhatTheLedgerHas()
+    {
+        var (hold, _) = await _rig.Desk.TakeAsync(Request(life: TimeSpan.FromMinutes(10)), Ct);
+        hold!.Forwarding();
+        _rig.Clock.Advance(TimeSpan.FromMinutes(11));
+        await _rig.Memory.RecordAsync(await _counters.ExpireAsync(10, Ct), Ct);
+        hold.Charge(42);
+        await hold.DisposeAsync();
+
+        _rig.Recorder.Start();
+        await _rig.Recorder.DrainAsync(Ct);
+
+        Assert.Equal(100, Assert.Single(_rig.Memory.All).Cost.Value);
+        await AssertCountersAsync(100, 0);
+    }
+
+    [Fact]
     public async Task Take_SameRecordAgain_IsOneHold()
     {
         var request = Request();

@@ -1,5 +1,6 @@
 using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Pricing;
 using CurateMe.Ledger.Records;
 using CurateMe.Testing;
 using CurateMe.Testing.Budgets;
@@ -55,6 +56,14 @@ public sealed class JournalFileTests : IDisposable
         var record = Wishes.Settled(await HeldAsync(journal, tags), 70);
         await journal.AppendEndAsync(record);
         return record;
+    }
+
+    // About as much longer than its hold as an end can be.
+    static UsageRecord Grown(UsageRecord record)
+    {
+        record.Provider = record.Model = new string('x', UsageRecord.MaxIdBytes);
+        for (var unit = 0; unit < BilledUnits.Count; unit++) record.Usage[(BilledUnit)unit] = UsageCounts.MaxCount;
+        return Wishes.Settled(record, long.MaxValue);
     }
 
     static List<UsageRecord> ReadAll(JournalFile journal)
@@ -332,8 +341,7 @@ public sealed class JournalFileTests : IDisposable
 
         foreach (var record in open)
         {
-            record.Provider = record.Model = new string('x', UsageRecord.MaxIdBytes);
-            await journal.AppendEndAsync(Wishes.Settled(record, long.MaxValue));
+            await journal.AppendEndAsync(Grown(record));
         }
 
         Assert.Equal(segments, Segments.Length);
@@ -365,7 +373,7 @@ public sealed class JournalFileTests : IDisposable
         }
         var segments = Segments.Length;
 
-        foreach (var record in journal.OpenRecords()) await journal.AppendEndAsync(Wishes.Settled(record, long.MaxValue));
+        foreach (var record in journal.OpenRecords()) await journal.AppendEndAsync(Grown(record));
 
         Assert.Equal(segments, Segments.Length);
         Assert.Equal(0, journal.OpenHolds);

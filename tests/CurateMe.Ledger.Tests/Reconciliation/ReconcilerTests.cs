@@ -169,6 +169,30 @@ public sealed class ReconcilerTests
     }
 
     [Fact]
+    public async Task I6_Run_LiveHoldIsRecordedMeanwhile_IsNotCountedTwice()
+    {
+        await using var rig = LedgerRig.Make();
+        rig.Recorder.Start();
+        await CallAsync(rig, 10);
+        var (hold, _) = await rig.Desk.TakeAsync(rig.Ask.Ask(rig.Ask.Whole(), 100), Ct);
+        hold!.Forwarding();
+        await rig.Recorder.DrainAsync(Ct);
+        rig.Clock.Advance(TimeSpan.FromMinutes(1));
+        rig.Memory.BeforeSum = async () =>
+        {
+            rig.Memory.BeforeSum = null;
+            hold.Charge(7);
+            await hold.DisposeAsync();
+            await rig.Recorder.DrainAsync(Ct);
+        };
+
+        var report = await RunAsync(rig);
+
+        Assert.All(report.Cells, cell => Assert.Equal((10, false), (cell.Before.Value, cell.Changed)));
+        Assert.Equal((17, 0), await AtAsync(rig, "org", PeriodKind.Day));
+    }
+
+    [Fact]
     public async Task Run_LedgerFails_EndsItsMark()
     {
         await using var rig = LedgerRig.Make();

@@ -26,26 +26,35 @@ readonly struct Quote
     /// <summary>Whether more output costs more.</summary>
     public bool OutputCosts => tokenPico > 0;
 
-    /// <exception cref="RefusedException">Something of unknown size goes in and the model has no known limit.</exception>
-    public static Quote Of(RequestFacts facts, ModelPrice price)
+    /// <exception cref="RefusedException">Something of unknown size goes in and the model has no known limit, or a dearer tier has no price.</exception>
+    public static Quote Of(RequestFacts facts, ModelPrice price, ServiceTier autoTier = ServiceTier.Standard)
     {
+        var tier = facts.TierIsAuto ? autoTier : facts.Tier;
+        if (tier is ServiceTier.Priority or ServiceTier.Fast && !price.IsPriced(tier) && !price.IsFree)
+        {
+            throw new RefusedException(
+                ErrorCode.ModelNotPriced,
+                $"The price list has no {tier.ToString().ToLowerInvariant()} prices of {price.Model}, which are dearer than the standard ones.",
+                "Ask for the standard tier, or add the prices.",
+                "service_tier");
+        }
         var text = InputTokenBound(facts, price);
-        var tier = facts.Tier;
-        var isLong = text > (price.LongContextThreshold ?? long.MaxValue);
-        var sum = (Int128)text * HighestTextInput(price, tier, facts.CacheWrites, isLong);
+        var input = facts.Input;
+        facts.AddBounds(price, ref input);
+        var bound = new Bound(price, tier, text + input.PromptTokens - input[BilledUnit.InputToken]);
+        var sum = (Int128)text * bound.TextInput(facts.CacheWrites);
         for (var unit = 0; unit < BilledUnits.Count; unit++)
         {
-            var count = facts.Input[(BilledUnit)unit];
+            var count = input[(BilledUnit)unit];
             if (count != 0 && (BilledUnit)unit != BilledUnit.InputToken)
             {
-                sum += (Int128)count * HighestOf((BilledUnit)unit, facts, price, tier, isLong);
+                sum += (Int128)count * bound.Of((BilledUnit)unit, facts.ImageVariant);
             }
         }
-        var perToken = Math.Max(price.PicoPerUnit(BilledUnit.OutputToken, tier, isLong), price.PicoPerUnit(BilledUnit.ReasoningToken, tier, isLong));
-        if (facts.AudioOutput)
-        {
-            perToken = Math.Max(perToken, price.PicoPerUnit(BilledUnit.AudioOutputToken, tier, isLong));
-        }
+        var output = bound.Output();
+        sum += (Int128)facts.OutputBesideCap * output;
+        // Where the cap limits the words, the sound of each is at most two tokens.
+        var perToken = facts.AudioOutput ? output + (2 * bound.Of(BilledUnit.AudioOutputToken)) : output;
         return new Quote(sum, (Int128)perToken * facts.Choices, text);
     }
 
@@ -73,20 +82,23 @@ readonly struct Quote
         return limit is { } most ? Math.Min(bound, most) : bound;
     }
 
-    static long HighestTextInput(ModelPrice price, ServiceTier tier, bool cacheWrites, bool isLong)
+    /// <summary>The dearest price of each unit, whether the provider bills the tier asked for or falls back to the standard one.</summary>
+    readonly struct Bound(ModelPrice price, ServiceTier tier, long promptTokens)
     {
-        var highest = Math.Max(price.PicoPerUnit(BilledUnit.InputToken, tier, isLong), price.PicoPerUnit(BilledUnit.CachedInputToken, tier, isLong));
-        highest = Math.Max(highest, price.PicoPerUnit(BilledUnit.ImageInputToken, tier, isLong));
-        return cacheWrites
-            ? Math.Max(highest, Math.Max(price.PicoPerUnit(BilledUnit.CacheWrite5mToken, tier, isLong), price.PicoPerUnit(BilledUnit.CacheWrite1hToken, tier, isLong)))
-            : highest;
-    }
+        public long TextInput(bool cacheWrites) => Math.Max(
+            Math.Max(price.HighestInputPico(tier, cacheWrites, promptTokens), price.HighestInputPico(ServiceTier.Standard, cacheWrites, promptTokens)),
+            Of(BilledUnit.ImageInputToken));
 
-    static long HighestOf(BilledUnit unit, RequestFacts facts, ModelPrice price, ServiceTier tier, bool isLong) => unit switch
-    {
-        BilledUnit.Image => price.PicoPerImage(facts.ImageVariant),
-        // A provider that has no price for sound bills its tokens as text.
-        BilledUnit.AudioInputToken => Math.Max(price.PicoPerUnit(unit, tier, isLong), price.PicoPerUnit(BilledUnit.InputToken, tier, isLong)),
-        _ => price.PicoPerUnit(unit, tier, isLong),
-    };
+        public long Output() => Math.Max(price.HighestOutputPico(tier, promptTokens), price.HighestOutputPico(ServiceTier.Standard, promptTokens));
+
+        public long Of(BilledUnit unit, string? imageVariant = null) => unit switch
+        {
+            BilledUnit.Image => price.PicoPerImage(imageVariant),
+            // A provider that has no price for sound bills its tokens as text.
+            BilledUnit.AudioInputToken => Math.Max(Highest(unit), Highest(BilledUnit.InputToken)),
+            _ => Highest(unit),
+        };
+
+        long Highest(BilledUnit unit) => Math.Max(price.HighestPico(unit, tier, promptTokens), price.HighestPico(unit, ServiceTier.Standard, promptTokens));
+    }
 }

@@ -72,6 +72,10 @@ static class GatewayApp
         services.AddSingleton(_ => new TargetDirectory(settings.Providers, settings.Prices, settings.Forward));
         services.AddSingleton<Forwarder>();
         services.AddSingleton<StreamRelay>();
+        services.AddSingleton<ResponseOwners>();
+        services.AddSingleton<BackgroundWatch>();
+        services.AddHostedService(s => s.GetRequiredService<BackgroundWatch>());
+        services.AddSingleton<StoredResponses>();
         services.AddSingleton<AnswerDelivery>();
         services.AddSingleton<RequestMetrics>();
         services.AddSingleton(_ => PromptHash.FromFile(settings.DataDirectory));

@@ -39,7 +39,19 @@ static class PresentedKey
         {
             return own[0];
         }
-        return keyFromOwnHeader && request.Headers.Authorization is [{ } authorization, ..] && authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+        if (!keyFromOwnHeader)
+        {
+            return null;
+        }
+        if (request.Headers.TryGetValue("x-api-key", out var anthropic) && !StringValues.IsNullOrEmpty(anthropic))
+        {
+            return anthropic[0];
+        }
+        if (request.Headers.TryGetValue("x-goog-api-key", out var google) && !StringValues.IsNullOrEmpty(google))
+        {
+            return google[0];
+        }
+        return request.Headers.Authorization is [{ } authorization, ..] && authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
             ? authorization[Bearer.Length..].Trim()
             : null;
     }

@@ -1,4 +1,5 @@
 using CurateMe.Gateway.Configuration;
+using CurateMe.Ledger.Pricing;
 
 namespace CurateMe.Gateway.Providers;
 
@@ -14,6 +15,8 @@ sealed class ProviderOptions
     public bool? KeyOptional { get; set; }
     public bool? AskStreamUsage { get; set; }
     public bool? ReasoningBeside { get; set; }
+    public string? AutoTier { get; set; }
+    public string? ApiVersion { get; set; }
 
     /// <summary>The row with these overrides; adds what is wrong with them to the faults.</summary>
     public ProviderRow Apply(ProviderRow? row, string name, ConfigurationFaults faults)
@@ -32,6 +35,11 @@ sealed class ProviderOptions
         {
             faults.Add($"{key}__Dialect", "is not one of openai, anthropic, gemini");
         }
+        var tier = row?.AutoTier ?? ServiceTier.Standard;
+        if (AutoTier is not null && !(Enum.TryParse(AutoTier, ignoreCase: true, out tier) && tier is ServiceTier.Standard or ServiceTier.Flex or ServiceTier.Priority))
+        {
+            faults.Add($"{key}__AutoTier", "is not one of standard, flex, priority");
+        }
         row ??= new ProviderRow { Name = name, BaseUrl = BaseUrl ?? "" };
         return row with
         {
@@ -44,6 +52,8 @@ sealed class ProviderOptions
             KeyOptional = KeyOptional ?? row.KeyOptional,
             AskStreamUsage = AskStreamUsage ?? row.AskStreamUsage,
             ReasoningBeside = ReasoningBeside ?? row.ReasoningBeside,
+            AutoTier = tier,
+            ApiVersion = string.IsNullOrWhiteSpace(ApiVersion) ? row.ApiVersion : Uri.EscapeDataString(ApiVersion.Trim()),
         };
     }
 }

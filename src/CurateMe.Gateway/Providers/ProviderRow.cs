@@ -1,3 +1,5 @@
+using CurateMe.Ledger.Pricing;
+
 namespace CurateMe.Gateway.Providers;
 
 /// <summary>How a provider wants to be spoken to; one class of code each, while providers are rows.</summary>
@@ -32,6 +34,12 @@ sealed record ProviderRow
 
     /// <summary>Field that carries the output cap when the caller sets none.</summary>
     public string CapField { get; init; } = "max_tokens";
+
+    /// <summary>Azure's <c>api-version</c>, for resources that are called by deployment; null for the plain paths.</summary>
+    public string? ApiVersion { get; init; }
+
+    /// <summary>The tier that the provider's account gives to requests that name none.</summary>
+    public ServiceTier AutoTier { get; init; }
 
     /// <summary>Whether streams report usage only when asked by <c>stream_options.include_usage</c>.</summary>
     public bool AskStreamUsage { get; init; } = true;

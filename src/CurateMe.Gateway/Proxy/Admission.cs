@@ -25,13 +25,24 @@ static class Admission
     /// standard, the model's limit or what the per-request cap affords, whichever is least, and is content with the policy's minimum.
     /// </summary>
     /// <exception cref="RefusedException"><c>cost_per_request</c>.</exception>
-    public static Wish Size(in Quote quote, RequestFacts facts, ModelPrice price, OrgPolicy policy, bool dialectHasCap)
+    public static Wish Size(in Quote quote, RequestFacts facts, ModelPrice price, OrgPolicy policy, Dialect dialect)
     {
         var most = price.MaxOutputTokens ?? long.MaxValue;
+        if (facts.OutputCap is null && dialect.CapRequired && !policy.ClampOutput)
+        {
+            throw new RefusedException(
+                ErrorCode.MissingField, "The field \"max_tokens\" is missing.", "Say how many output tokens the answer may have, or have clamp_output set.", "max_tokens");
+        }
         var unclamped = !policy.ClampOutput && price.MaxOutputTokens is not null;
-        if (facts.OutputCap is { } asked || !quote.OutputCosts || !dialectHasCap || unclamped)
+        var needsCap = quote.OutputCosts || dialect.CapRequired;
+        if (facts.OutputCap is not null || !needsCap || !dialect.HasCap || unclamped)
         {
             var tokens = !quote.OutputCosts ? 0 : Math.Min(facts.OutputCap ?? most, most);
+            if (tokens == long.MaxValue)
+            {
+                throw new RefusedException(
+                    ErrorCode.ModelNotPriced, $"The price list knows no limit of the output of {price.Model}, so its cost cannot be bounded.", "Add the model's max_output_tokens to the price list.", "model");
+            }
             var worst = quote.With(tokens);
             if (worst > (policy.MaxCostPerRequest ?? NanoUsd.MaxValue))
             {
@@ -39,8 +50,8 @@ static class Admission
             }
             return new Wish(worst, worst, 0);
         }
-        var wanted = Math.Min(policy.DefaultMaxOutputTokens, most);
-        var least = Math.Min(policy.MinOutputTokens, wanted);
+        var wanted = Math.Min(Math.Max(dialect.CapWithoutOne(facts) ?? policy.DefaultMaxOutputTokens, facts.LeastCap), most);
+        var least = Math.Min(Math.Max(policy.MinOutputTokens, facts.LeastCap), wanted);
         if (policy.MaxCostPerRequest is { } cap)
         {
             var affordable = quote.TokensFor(cap);

@@ -9,7 +9,7 @@ namespace CurateMe.Gateway.Proxy;
 /// Steps 6 to 8 of a request: within the hold's scope forward and meter; leave the scope, which settles; only then end the answer.
 /// A plain answer waits for the settlement and carries its figures in headers; a stream carries the hold's at its start and the settled ones as trailers.
 /// </summary>
-sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptions options, TimeProvider time)
+sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwners owners, BackgroundWatch watch, ForwardOptions options, TimeProvider time)
 {
     readonly Deadlines deadlines = new();
 
@@ -29,10 +29,11 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
                 {
                     answer = await forwarder.SendAsync(call, hold, deadline.Token);
                     hold.Record.StatusCode = (int)answer.StatusCode;
-                    if (answer.IsSuccessStatusCode && IsEventStream(answer))
+                    var form = answer.IsSuccessStatusCode ? exchange.Dialect.FormOf(facts, answer) : StreamForm.Whole;
+                    if (form != StreamForm.Whole)
                     {
                         client = OpenStream(exchange, answer);
-                        broken = await StreamAsync(client, call, answer, hold, facts, policy, deadline);
+                        broken = await StreamAsync(client, call, answer, form, hold, facts, policy, deadline);
                     }
                     else
                     {
@@ -43,7 +44,11 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
             finally
             {
                 // A failure is charged too, or not: its answer says so.
-                exchange.Settled(hold.Record.Cost, hold.End.OrgDaySpent);
+                // One that was handed over is still held.
+                if (hold.Record.Status != RecordStatus.Held)
+                {
+                    exchange.Settled(hold.Record.Cost, hold.End.OrgDaySpent);
+                }
             }
             if (plain is not null)
             {
@@ -66,6 +71,22 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
         }
     }
 
+    /// <summary>Forwards what nobody bills: there is no hold and no record.</summary>
+    public async Task PassFreeAsync(Call call)
+    {
+        var deadline = deadlines.Start(options.TotalTimeout);
+        try
+        {
+            using var answer = await forwarder.SendAsync(call, hold: null, deadline.Token);
+            using var plain = await PlainAnswer.ReadAsync(answer, call.Exchange.Dialect.MaxPlainAnswer, deadline.Token);
+            await SendPlainAsync(call.Exchange, answer, plain);
+        }
+        finally
+        {
+            deadlines.Return(deadline);
+        }
+    }
+
     async Task<PlainAnswer> ReadPlainAsync(Call call, HttpResponseMessage answer, Hold hold, RequestFacts facts, OrgPolicy policy, CancellationToken deadline)
     {
         PlainAnswer plain;
@@ -84,11 +105,26 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
             return plain;
         }
         hold.Record.TtftMs = (int)time.GetElapsedTime(call.Exchange.Started).TotalMilliseconds;
-        var meter = call.Exchange.Dialect.Meter(facts, call.Target.Upstream.Row);
+        var meter = call.Exchange.Dialect.Meter(facts, call.Target.Upstream.Row, call.Target.Price);
         meter.ReadPlain(plain.Memory.Span);
+        if (Keep(call, in meter.Reading) is { } id && meter.Reading.Pending)
+        {
+            watch.Follow(new BackgroundCall(hold.HandOver(), facts, call.Target, policy, call.ProviderKey, id, call.Exchange.Dialect));
+            return plain;
+        }
         var status = !plain.Complete ? RecordStatus.UpstreamBroken : call.Exchange.ClientLeft ? RecordStatus.ClientLeft : RecordStatus.Settled;
-        Settlement.Apply(hold, facts, in meter.Reading, call.Target.Price, policy, status);
+        Settlement.Apply(hold, facts, in meter.Reading, call.Target.Price, policy, status, call.Target.Upstream.Row.AutoTier);
         return plain;
+    }
+
+    // The name of an answer that the provider keeps, remembered as this org's.
+    string? Keep(Call call, in MeterReading reading)
+    {
+        if (reading.StoredId is { } id)
+        {
+            owners.Add(id, call.Exchange.Principal!.OrgId, call.Target.Upstream.Row.Name);
+        }
+        return reading.StoredId;
     }
 
     static ClientStream OpenStream(Exchange exchange, HttpResponseMessage answer)
@@ -104,15 +140,16 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
 
     // True when the stream broke off, so that the client must see a broken connection too.
     async Task<bool> StreamAsync(
-        ClientStream client, Call call, HttpResponseMessage answer, Hold hold, RequestFacts facts, OrgPolicy policy, CancellationTokenSource deadline)
+        ClientStream client, Call call, HttpResponseMessage answer, StreamForm form, Hold hold, RequestFacts facts, OrgPolicy policy, CancellationTokenSource deadline)
     {
         var exchange = call.Exchange;
-        var meter = exchange.Dialect.Meter(facts, call.Target.Upstream.Row);
-        var end = await relay.PassAsync(client, answer, meter, deadline);
+        var meter = exchange.Dialect.Meter(facts, call.Target.Upstream.Row, call.Target.Price);
+        var end = await relay.PassAsync(client, answer, meter, form, deadline);
         if (end.FirstByte != 0)
         {
             hold.Record.TtftMs = (int)time.GetElapsedTime(exchange.Started, end.FirstByte).TotalMilliseconds;
         }
+        Keep(call, in meter.Reading);
         var status = end.GivenUp ? RecordStatus.Abandoned
             : !end.Complete ? RecordStatus.UpstreamBroken
             : exchange.ClientLeft ? RecordStatus.ClientLeft
@@ -124,7 +161,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
         }
         else
         {
-            Settlement.Apply(hold, facts, in meter.Reading, call.Target.Price, policy, status);
+            Settlement.Apply(hold, facts, in meter.Reading, call.Target.Price, policy, status, call.Target.Upstream.Row.AutoTier);
         }
         return !end.Complete;
     }
@@ -150,7 +187,4 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ForwardOptio
         response.ContentLength = plain.Length;
         await response.Body.WriteAsync(plain.Memory, exchange.Http.RequestAborted);
     }
-
-    static bool IsEventStream(HttpResponseMessage answer) =>
-        answer.Content.Headers.ContentType?.MediaType is { } type && type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase);
 }

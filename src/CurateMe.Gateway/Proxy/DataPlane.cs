@@ -3,6 +3,8 @@ using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Providers;
+using CurateMe.Gateway.Providers.Anthropic;
+using CurateMe.Gateway.Providers.Gemini;
 using CurateMe.Gateway.Providers.OpenAi;
 using CurateMe.Ledger.Records;
 
@@ -12,6 +14,20 @@ namespace CurateMe.Gateway.Proxy;
 static class DataPlane
 {
     static readonly Dialect Chat = new ChatDialect();
+    static readonly ResponsesDialect Responses = new();
+
+    // What the providers that speak like OpenAI have beside chat; a provider that lacks one says so itself.
+    static readonly (string Path, Dialect Dialect)[] OpenAi =
+    [
+        ("/chat/completions", Chat), ("/responses", Responses), ("/completions", new ChatDialect(text: true)),
+        ("/embeddings", new InputDialect("/embeddings", defaultModel: null)), ("/moderations", new InputDialect("/moderations", "omni-moderation-latest")),
+        ("/images/generations", new ImagesDialect()), ("/audio/speech", new SpeechDialect()), ("/audio/transcriptions", new TranscriptionsDialect()),
+    ];
+
+    static readonly Dialect Messages = new MessagesDialect();
+    static readonly Dialect CountTokens = new Providers.Anthropic.CountTokensDialect();
+    static readonly Dialect Generate = new GenerateContentDialect();
+    static readonly Dialect CountContent = new Providers.Gemini.CountTokensDialect();
 
     public static void Map(IEndpointRouteBuilder app, IReadOnlyList<ProviderRow> rows)
     {
@@ -22,14 +38,52 @@ static class DataPlane
             app.MapPost(path, http => pipeline.HandleAsync(http, route));
         }
 
-        Post("/v1/chat/completions", Chat, provider: null);
-        foreach (var row in rows.Where(static r => r.Dialect == DialectKind.OpenAi))
+        // The verb is part of the last segment, so it is told apart here.
+        void Generative(string provider)
         {
-            Post($"/v1/{row.Name}/chat/completions", Chat, row.Name);
+            var generate = new Route(Generate, provider);
+            var count = new Route(CountContent, provider);
+            app.MapPost($"/v1/{provider}/v1beta/models/{{{GenerateContentDialect.Target}}}", http => GenerateContentDialect.Split(http.Request).Verb switch
+            {
+                "generateContent" or "streamGenerateContent" => pipeline.HandleAsync(http, generate),
+                "countTokens" => pipeline.HandleAsync(http, count),
+                _ => RefuseUnknownAsync(http, rows),
+            });
+        }
+
+        void Speaking(string prefix, string? provider)
+        {
+            foreach (var (path, dialect) in OpenAi)
+            {
+                Post(prefix + path, dialect, provider);
+            }
+            app.ServiceProvider.GetRequiredService<StoredResponses>().Map(app, Responses, prefix);
+        }
+
+        Speaking("/v1", provider: null);
+        Post("/v1/messages", Messages, provider: null);
+        Post("/v1/messages/count_tokens", CountTokens, provider: null);
+        foreach (var row in rows)
+        {
+            switch (row.Dialect)
+            {
+                case DialectKind.OpenAi:
+                    Speaking($"/v1/{row.Name}", row.Name);
+                    break;
+                case DialectKind.Anthropic:
+                    Post($"/v1/{row.Name}/messages", Messages, row.Name);
+                    Post($"/v1/{row.Name}/v1/messages", Messages, row.Name);
+                    Post($"/v1/{row.Name}/messages/count_tokens", CountTokens, row.Name);
+                    Post($"/v1/{row.Name}/v1/messages/count_tokens", CountTokens, row.Name);
+                    break;
+                default:
+                    Generative(row.Name);
+                    break;
+            }
         }
         ModelEndpoints.Map(app, rows);
         app.MapGet("/v1/approvals/{approval}/status", ApprovalStatusAsync);
-        app.Map("/v1/{**path}", RefuseUnknownAsync);
+        app.Map("/v1/{**path}", http => RefuseUnknownAsync(http, rows));
     }
 
     static async Task ApprovalStatusAsync(HttpContext http)
@@ -57,12 +111,21 @@ static class DataPlane
         }
     }
 
-    static Task RefuseUnknownAsync(HttpContext http)
+    static Task RefuseUnknownAsync(HttpContext http, IReadOnlyList<ProviderRow> rows)
     {
         var time = http.RequestServices.GetRequiredService<TimeProvider>();
         var now = time.GetUtcNow();
-        var exchange = new Exchange(http, Chat, RequestId.New(now), now, time.GetTimestamp());
+        var exchange = new Exchange(http, Speaker(http.Request.Path, rows), RequestId.New(now), now, time.GetTimestamp());
         return exchange.RefuseAsync(new RefusedException(
             ErrorCode.NotFound, $"There is no {http.Request.Method} on this path, or no meter for it.", "See docs/reference/data-plane.md for the paths that are served."));
     }
+
+    // Whoever speaks a provider's dialect is refused in it.
+    static Dialect Speaker(PathString path, IReadOnlyList<ProviderRow> rows) => rows.FirstOrDefault(row => path.StartsWithSegments($"/v1/{row.Name}"))?.Dialect switch
+    {
+        DialectKind.Anthropic => Messages,
+        DialectKind.Gemini => Generate,
+        null when path.StartsWithSegments("/v1/messages") => Messages,
+        _ => Chat,
+    };
 }

@@ -24,8 +24,8 @@ abstract class Dialect
     /// <summary>What the operation does not bill at all, such as counting tokens, is forwarded without a hold.</summary>
     public virtual bool Free => false;
 
-    /// <summary>Path below the provider's base address, with a leading slash.</summary>
-    public abstract string UpstreamPath(ProviderRow row, RequestFacts facts, HttpRequest request);
+    /// <summary>Path below the provider's base address, with a leading slash, and the query that the provider needs.</summary>
+    public abstract string UpstreamPath(ProviderRow row, RequestFacts facts, string model, HttpRequest request);
 
     /// <summary>The provider rows that can answer it.</summary>
     public virtual DialectKind Kind => DialectKind.OpenAi;
@@ -42,6 +42,16 @@ abstract class Dialect
     /// <summary>Whether the operation writes output that a cap in the request limits.</summary>
     public abstract bool HasCap { get; }
 
+    /// <summary>The provider refuses requests without a cap, so one is sent even where policy does not clamp, or the caller is told.</summary>
+    public virtual bool CapRequired => false;
+
+    /// <summary>The cap that the operation has by itself when the caller sets none; null where only the model's limit does.</summary>
+    public virtual long? CapWithoutOne(RequestFacts facts) => null;
+
+    /// <summary>How a successful answer is passed on.</summary>
+    public virtual StreamForm FormOf(RequestFacts facts, HttpResponseMessage answer) =>
+        answer.Content.Headers.ContentType?.MediaType is { } type && type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase) ? StreamForm.Events : StreamForm.Whole;
+
     /// <summary>The patch that makes the provider obey a cap that the caller did not set; asked only where <see cref="HasCap"/>.</summary>
     public virtual BodyPatch Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens) => throw new NotSupportedException($"{Endpoint} has no cap.");
 
@@ -50,7 +60,23 @@ abstract class Dialect
         facts.ModelToken.Exists ? new BodyPatch(facts.ModelToken.Start, facts.ModelToken.Length, JsonText.Quote(model)) : null;
 
     /// <summary>A reader of this answer's usage.</summary>
-    public abstract UsageMeter Meter(RequestFacts facts, ProviderRow row);
+    public abstract UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price);
+}
+
+/// <summary>How an answer comes.</summary>
+enum StreamForm : byte
+{
+    /// <summary>Read whole and settled before its first byte is passed on.</summary>
+    Whole,
+
+    /// <summary>Server-sent events.</summary>
+    Events,
+
+    /// <summary>One JSON array whose elements come one by one.</summary>
+    JsonArray,
+
+    /// <summary>Bytes of sound.</summary>
+    Bytes,
 }
 
 /// <summary>What a meter has learnt. <see cref="Known"/> is false when the provider said nothing usable.</summary>
@@ -59,11 +85,23 @@ struct MeterReading
     public UsageCounts Usage;
     public bool Known;
 
+    /// <summary>The input counts are the provider's, whatever became of the output.</summary>
+    public bool InputKnown;
+
+    /// <summary>The usage is that of the whole answer: nothing after it can add to it, even if the stream breaks.</summary>
+    public bool Final;
+
     /// <summary>The tier the provider says it billed; null when it says nothing.</summary>
     public ServiceTier? Tier;
 
     /// <summary>Bytes of generated text that passed, for pricing an answer whose usage is unknown.</summary>
     public long OutputBytes;
+
+    /// <summary>The answer is only a promise: the generation goes on at the provider, and its bill is not known yet.</summary>
+    public bool Pending;
+
+    /// <summary>Name under which the provider keeps the answer.</summary>
+    public string? StoredId;
 
     /// <summary>Size and quality of generated pictures, where priced by them.</summary>
     public string? ImageVariant;

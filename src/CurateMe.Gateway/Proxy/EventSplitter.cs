@@ -1,10 +1,41 @@
 namespace CurateMe.Gateway.Proxy;
 
+/// <summary>Cuts a stream into the pieces that a meter reads. What is passed on is the provider's own bytes.</summary>
+abstract class StreamSplitter
+{
+    public static StreamSplitter Of(StreamForm form, UsageMeter meter, int maxEventBytes) => form switch
+    {
+        StreamForm.Events => new EventSplitter(meter, maxEventBytes),
+        StreamForm.JsonArray => new JsonArraySplitter(meter, maxEventBytes),
+        _ => new ByteSplitter(),
+    };
+
+    /// <summary>
+    /// Looks at bytes that begin where the last call said it was done, writes those that the client may have, and says how many are done with.
+    /// The caller gives the rest again with what follows.
+    /// </summary>
+    public abstract int Pass(ReadOnlySpan<byte> bytes, ClientStream client);
+
+    /// <summary>The provider has ended: what is left goes out.</summary>
+    public abstract void Finish(ReadOnlySpan<byte> rest, ClientStream client);
+
+    sealed class ByteSplitter : StreamSplitter
+    {
+        public override int Pass(ReadOnlySpan<byte> bytes, ClientStream client)
+        {
+            client.Write(bytes);
+            return bytes.Length;
+        }
+
+        public override void Finish(ReadOnlySpan<byte> rest, ClientStream client) => client.Write(rest);
+    }
+}
+
 /// <summary>
 /// Cuts a stream of server-sent events at the blank lines between them, whatever the line ends and wherever the network cut it, and shows
 /// each event's data to the meter. What is passed on is the provider's own bytes.
 /// </summary>
-sealed class EventSplitter(UsageMeter meter, int maxEventBytes)
+sealed class EventSplitter(UsageMeter meter, int maxEventBytes) : StreamSplitter
 {
     byte[] joined = [];
     int scanned;
@@ -12,11 +43,7 @@ sealed class EventSplitter(UsageMeter meter, int maxEventBytes)
     /// <summary>An event was larger than the limit: from there on bytes pass unread.</summary>
     public bool GaveUp { get; private set; }
 
-    /// <summary>
-    /// Looks at bytes that begin at an event's start, writes those of whole events that the client may see, and says how many are done with.
-    /// The caller gives the rest again with what follows.
-    /// </summary>
-    public int Pass(ReadOnlySpan<byte> bytes, ClientStream client)
+    public override int Pass(ReadOnlySpan<byte> bytes, ClientStream client)
     {
         if (GaveUp)
         {
@@ -54,8 +81,8 @@ sealed class EventSplitter(UsageMeter meter, int maxEventBytes)
         return bytes.Length;
     }
 
-    /// <summary>The provider ended without the last blank line: what is left may still be an event.</summary>
-    public void Finish(ReadOnlySpan<byte> rest, ClientStream client)
+    // Without the last blank line what is left may still be an event.
+    public override void Finish(ReadOnlySpan<byte> rest, ClientStream client)
     {
         if (rest.IsEmpty || GaveUp || Show(rest))
         {

@@ -4,7 +4,10 @@ using CurateMe.Ledger.Holds;
 namespace CurateMe.Gateway.Proxy;
 
 /// <summary>One call to a provider, as the pipeline has prepared it.</summary>
-sealed record Call(Exchange Exchange, Target Target, string Url, RequestBody Body, List<BodyPatch> Patches, string? ProviderKey);
+sealed record Call(Exchange Exchange, Target Target, string Url, RequestBody? Body, List<BodyPatch> Patches, string? ProviderKey)
+{
+    public HttpMethod Method { get; init; } = HttpMethod.Post;
+}
 
 /// <summary>
 /// Sends a call and waits for the answer's headers, telling the hold at each failure whether the provider can have billed it:
@@ -17,14 +20,14 @@ sealed record Call(Exchange Exchange, Target Target, string Url, RequestBody Bod
 /// </summary>
 sealed class Forwarder(ForwardOptions options, TimeProvider time)
 {
-    public async Task<HttpResponseMessage> SendAsync(Call call, Hold hold, CancellationToken deadline)
+    public async Task<HttpResponseMessage> SendAsync(Call call, Hold? hold, CancellationToken deadline)
     {
         for (var attempt = 0; ; attempt++)
         {
             var mayRetry = attempt < options.Retries && !call.Exchange.ClientLeft;
             try
             {
-                hold.Forwarding();
+                hold?.Forwarding();
                 var response = await call.Target.Upstream.SendAsync(Request(call), deadline);
                 if (!mayRetry || !IsUnbilledFailure((int)response.StatusCode))
                 {
@@ -42,10 +45,10 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
             }
             catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
             {
-                hold.NotBilled(statusCode: 0);
+                hold?.NotBilled(statusCode: 0);
                 throw Unreachable(call.Target.Upstream.Row, e);
             }
-            hold.NotBilled(statusCode: 0);
+            hold?.NotBilled(statusCode: 0);
             await Task.Delay(options.RetryDelay * (1 << attempt), time, deadline);
         }
     }
@@ -54,9 +57,9 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
     {
         var row = call.Target.Upstream.Row;
         var incoming = call.Exchange.Http.Request;
-        var request = new HttpRequestMessage(HttpMethod.Post, call.Url)
+        var request = new HttpRequestMessage(call.Method, call.Url)
         {
-            Content = new PatchedContent(call.Body.Memory, call.Patches, incoming.ContentType),
+            Content = call.Body is null ? null : new PatchedContent(call.Body.Memory, call.Patches, incoming.ContentType),
             Version = call.Target.Upstream.IsSecure ? System.Net.HttpVersion.Version20 : System.Net.HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };

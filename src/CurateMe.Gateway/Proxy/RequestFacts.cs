@@ -14,6 +14,19 @@ readonly record struct ByteSpan(int Start, int Length)
 /// </summary>
 class RequestFacts
 {
+    /// <summary>Adds what else may be billed, by the units that the model's price names: an upper bound.</summary>
+    public virtual void AddBounds(ModelPrice price, ref UsageCounts usage)
+    {
+    }
+
+    /// <summary>Adds what else is billed where the provider tells nothing; never above the bounds.</summary>
+    public virtual void AddEstimates(ModelPrice price, ref UsageCounts usage) => AddBounds(price, ref usage);
+
+    /// <summary>Adds fees that the provider bills beside the usage that it tells.</summary>
+    public virtual void AddFees(ModelPrice price, ref UsageCounts usage)
+    {
+    }
+
     public required string Model { get; init; }
 
     /// <summary>The model's token, quotes included.</summary>
@@ -35,17 +48,25 @@ class RequestFacts
     /// <summary>Most output tokens of one choice that the caller allows; null when the caller sets no cap.</summary>
     public long? OutputCap { get; init; }
 
+    /// <summary>Least cap the provider would take with this request, e.g. more than the tokens it may think with.</summary>
+    public long LeastCap { get; init; } = 1;
+
+    /// <summary>Output that may be billed beside what the cap limits, in tokens.</summary>
+    public long OutputBesideCap { get; init; }
+
     /// <summary>Choices asked for (<c>n</c>); each may use the whole cap.</summary>
     public int Choices { get; init; } = 1;
 
     /// <summary>Output may be spoken, which is dearer than text.</summary>
     public bool AudioOutput { get; init; }
     public ServiceTier Tier { get; init; }
+
+    /// <summary>The caller leaves the tier to the provider, who then goes by the account's setting: the row's.</summary>
+    public bool TierIsAuto { get; init; }
     public string? ImageVariant { get; init; }
 
     /// <summary>Whether the caller asked to be told usage at a stream's end.</summary>
     public bool WantsStreamUsage { get; init; }
-
 }
 
 /// <summary>Replace <see cref="Length"/> bytes at <see cref="Start"/>; everything else of the body is forwarded as it came.</summary>

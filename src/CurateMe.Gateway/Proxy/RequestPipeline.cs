@@ -32,6 +32,7 @@ sealed partial class RequestPipeline(
     TargetDirectory targets,
     HoldDesk desk,
     AnswerDelivery delivery,
+    ResponseOwners owners,
     PromptHash prompts,
     RequestMetrics metrics,
     ForwardOptions options,
@@ -92,11 +93,18 @@ sealed partial class RequestPipeline(
         var facts = route.Dialect.Read(body.Span, request);
 
         // 3, 4
+        RefuseForeign(facts, principal);
         var policy = principal.Policy;
         var target = Aim(route, facts, principal);
-        var quote = Quote.Of(facts, target.Price);
-        var wish = Admission.Size(in quote, facts, target.Price, policy, route.Dialect.HasCap);
         var providerKey = ProviderKey(request, keyFromOwnHeader, target);
+        var url = target.Upstream.Row.BaseUrl + route.Dialect.UpstreamPath(target.Upstream.Row, facts, target.Model, request);
+        if (route.Dialect.Free)
+        {
+            await delivery.PassFreeAsync(new Call(exchange, target, url, body, Renamed(route.Dialect, facts, target), providerKey));
+            return;
+        }
+        var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier);
+        var wish = Admission.Size(in quote, facts, target.Price, policy, route.Dialect);
 
         var caller = await sessions.ResolveAsync(
             principal, CallerLabels.Read(request, "X-CM-Runner-ID"), CallerLabels.Read(request, "X-CM-Session-ID"), exchange.Http.RequestAborted);
@@ -128,7 +136,6 @@ sealed partial class RequestPipeline(
 
         // 6, 7, 8
         var patches = Patches(route.Dialect, body, facts, target, in wish, in quote, record);
-        var url = target.Upstream.Row.BaseUrl + route.Dialect.UpstreamPath(target.Upstream.Row, facts, request);
         exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
         metrics.OnForward(time.GetElapsedTime(exchange.Started).TotalSeconds);
         await delivery.DeliverAsync(new Call(exchange, target, url, body, patches, providerKey), hold, facts, policy);
@@ -150,6 +157,15 @@ sealed partial class RequestPipeline(
                 ErrorCode.ModelNotPriced, $"The model {model} of {upstream.Row.Name} has no price, so its cost cannot be bounded.", "Use a model of GET /v1/models, or add its price.", "model");
         }
         return new Target(upstream, price ?? ModelPrice.Unpriced(upstream.Row.Name, model), model);
+    }
+
+    // A conversation goes on from an answer of the same org, or from one that is no longer remembered.
+    void RefuseForeign(RequestFacts facts, Principal principal)
+    {
+        if (facts is Providers.OpenAi.ResponsesFacts { Previous: { } previous } && owners.Find(previous) is { } owner && owner.OrgId != principal.OrgId)
+        {
+            throw new RefusedException(ErrorCode.InvalidField, "The field \"previous_response_id\" names no response of this org.", "Go on from a response of your own.", "previous_response_id");
+        }
     }
 
     static void RequireType(HttpRequest request, Dialect dialect)
@@ -186,7 +202,7 @@ sealed partial class RequestPipeline(
         Day = DateOnly.FromDateTime(exchange.Admitted.UtcDateTime),
         Timestamp = exchange.Admitted,
         PriceVersion = targets.Prices.Version,
-        Tier = facts.Tier,
+        Tier = facts.TierIsAuto ? target.Upstream.Row.AutoTier : facts.Tier,
         ClientIp = exchange.Http.Connection.RemoteIpAddress?.ToString(),
         Tags = CallerLabels.ReadTags(exchange.Http.Request),
         PromptHash = prompts.Of(body.Span),
@@ -194,19 +210,18 @@ sealed partial class RequestPipeline(
 
     static List<BodyPatch> Patches(Dialect dialect, RequestBody body, RequestFacts facts, Target target, in Wish wish, in Quote quote, UsageRecord record)
     {
-        List<BodyPatch> patches = [];
+        var patches = Renamed(dialect, facts, target);
         var row = target.Upstream.Row;
         dialect.Prepare(body.Span, facts, row, patches);
         if (wish.SendsCap)
         {
             patches.Add(dialect.Cap(body.Span, facts, row, Math.Min(wish.Tokens, quote.TokensFor(record.Hold))));
         }
-        if (target.Model != facts.Model && dialect.Model(facts, target.Model) is { } renamed)
-        {
-            patches.Add(renamed);
-        }
         return patches;
     }
+
+    static List<BodyPatch> Renamed(Dialect dialect, RequestFacts facts, Target target) =>
+        target.Model != facts.Model && dialect.Model(facts, target.Model) is { } renamed ? [renamed] : [];
 
     async Task RefuseAsync(Exchange exchange, RefusedException refusal)
     {

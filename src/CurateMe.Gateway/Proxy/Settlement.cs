@@ -16,13 +16,16 @@ static class Settlement
     // English takes about four bytes for a token, most other scripts about three.
     const int BytesPerToken = 3;
 
-    public static void Apply(Hold hold, RequestFacts facts, in MeterReading reading, ModelPrice price, OrgPolicy policy, RecordStatus status)
+    public static void Apply(Hold hold, RequestFacts facts, in MeterReading reading, ModelPrice price, OrgPolicy policy, RecordStatus status, ServiceTier autoTier)
     {
-        hold.Record.Tier = reading.Tier ?? facts.Tier;
+        hold.Record.Tier = reading.Tier ?? (facts.TierIsAuto ? autoTier : facts.Tier);
         var variant = reading.ImageVariant ?? facts.ImageVariant;
-        if (reading.Known)
+        // Usage told on the way of a stream that then broke is not yet the bill.
+        if (reading.Known && (reading.Final || status is RecordStatus.Settled or RecordStatus.ClientLeft))
         {
-            Bill(hold, in reading, price, status, variant);
+            var usage = reading.Usage;
+            facts.AddFees(price, ref usage);
+            Bill(hold, in usage, price, UsageSource.Provider, status, variant);
         }
         else if (policy.OnMissingUsage == OnMissingUsage.Hold)
         {
@@ -30,15 +33,15 @@ static class Settlement
         }
         else
         {
-            hold.Billed(Estimate(facts, in reading, price), price, UsageSource.Estimated, status, variant);
+            Bill(hold, Estimate(facts, in reading, price), price, UsageSource.Estimated, status, variant);
         }
     }
 
-    static void Bill(Hold hold, in MeterReading reading, ModelPrice price, RecordStatus status, string? variant)
+    static void Bill(Hold hold, in UsageCounts usage, ModelPrice price, UsageSource source, RecordStatus status, string? variant)
     {
         try
         {
-            hold.Billed(in reading.Usage, price, UsageSource.Provider, status, variant);
+            hold.Billed(in usage, price, source, status, variant);
         }
         catch (OverflowException)
         {
@@ -49,9 +52,19 @@ static class Settlement
 
     static UsageCounts Estimate(RequestFacts facts, in MeterReading reading, ModelPrice price)
     {
-        var usage = facts.Input;
+        var passed = Math.Min(Tokens(reading.OutputBytes), facts.OutputCap * facts.Choices ?? long.MaxValue);
+        UsageCounts usage;
+        if (reading.InputKnown)
+        {
+            usage = reading.Usage;
+            usage[BilledUnit.OutputToken] = Math.Min(UsageCounts.MaxCount, usage[BilledUnit.OutputToken] + Math.Max(0, passed - usage.CompletionTokens));
+            facts.AddFees(price, ref usage);
+            return usage;
+        }
+        usage = facts.Input;
+        facts.AddEstimates(price, ref usage);
         usage[BilledUnit.InputToken] = Tokens(facts.Input[BilledUnit.InputToken]) + ((long)facts.Images * price.MaxTokensPerImage);
-        usage[BilledUnit.OutputToken] = Math.Min(Tokens(reading.OutputBytes), facts.OutputCap * facts.Choices ?? long.MaxValue);
+        usage[BilledUnit.OutputToken] = passed;
         return usage;
     }
 

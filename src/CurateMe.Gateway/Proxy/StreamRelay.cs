@@ -15,9 +15,9 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
 {
     const int ReadBytes = 16 << 10;
 
-    public async Task<StreamEnd> PassAsync(ClientStream client, HttpResponseMessage answer, UsageMeter meter, CancellationTokenSource deadline)
+    public async Task<StreamEnd> PassAsync(ClientStream client, HttpResponseMessage answer, UsageMeter meter, StreamForm form, CancellationTokenSource deadline)
     {
-        var splitter = new EventSplitter(meter, options.MaxEventBytes);
+        var splitter = StreamSplitter.Of(form, meter, options.MaxEventBytes);
         var buffer = ArrayPool<byte>.Shared.Rent(ReadBytes);
         var used = 0;
         var firstByte = 0L;

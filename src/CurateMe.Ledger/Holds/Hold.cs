@@ -84,6 +84,18 @@ public sealed class Hold : IAsyncDisposable
         Records.Presumed.Complete(Record, status, desk.Now);
     }
 
+    /// <summary>
+    /// Passes the hold on to an owner that outlives this scope, because the call goes on without it. This object is then at its end and does nothing
+    /// more; whoever gets the new one must end it.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It was billed, or has ended.</exception>
+    public Hold HandOver()
+    {
+        Advance(Stage.Forwarding);
+        stage = Stage.Ended;
+        return new Hold(desk, Record, Outcome) { stage = Stage.Forwarding };
+    }
+
     /// <summary>Ends the hold by what is known now; the second call does nothing. Waits until the journal has the end.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -28,6 +28,7 @@ sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
             return true;
         }
         var usageHere = ReadAnswer(data, out var choices);
+        Reading.Final |= Reading.Known && choices == 0;
         return !(hideUsageEvent && usageHere && choices == 0);
     }
 
@@ -80,7 +81,7 @@ sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
         if (OpenAiUsage.TryRead(ref json, reasoningBeside, out var usage))
         {
             Reading.Usage = usage;
-            Reading.Known = true;
+            Reading.Known = Reading.InputKnown = true;
         }
     }
 
@@ -94,14 +95,4 @@ sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
         }
         return items;
     }
-}
-
-/// <summary>The tier named in an answer.</summary>
-static class OpenAiTier
-{
-    public static ServiceTier? Read(ref Utf8JsonReader json) =>
-        json.ValueTextEquals("flex"u8) ? ServiceTier.Flex
-        : json.ValueTextEquals("priority"u8) ? ServiceTier.Priority
-        : json.ValueTextEquals("default"u8) || json.ValueTextEquals("standard"u8) ? ServiceTier.Standard
-        : null;
 }

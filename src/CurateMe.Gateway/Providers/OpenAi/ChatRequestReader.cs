@@ -1,33 +1,38 @@
-using System.Text;
 using System.Text.Json;
-using System.Text.Unicode;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Pricing;
-using CurateMe.Ledger.Records;
 
 namespace CurateMe.Gateway.Providers.OpenAi;
 
 /// <summary>
-/// One pass over the UTF-8 of a chat completion request. A byte-level tokenizer never makes more tokens than there are bytes of text, and the
-/// JSON around each message is longer than the tokens a provider adds for it, so the body's bytes, less those of embedded media, bound its
-/// text tokens in any script.
+/// One pass over the UTF-8 of a chat completion request, or of one in the older text form. A byte-level tokenizer never makes more tokens than
+/// there are bytes of text, and the JSON around each message is longer than the tokens a provider adds for it, so the body's bytes, less those
+/// of embedded media, bound its text tokens in any script.
 /// </summary>
 ref struct ChatRequestReader
 {
-    /// <summary>Deepest nesting that is read.</summary>
-    public const int MaxDepth = 64;
-
     /// <summary>Most choices of one request (<c>n</c>), as the OpenAI API allows.</summary>
     public const int MaxChoices = 128;
 
-    /// <summary>Largest output cap that is believed; no model comes near it.</summary>
-    public const long MaxCap = 10_000_000;
+    /// <summary>Most completions that are made to choose from (<c>best_of</c>).</summary>
+    public const int MaxBestOf = 128;
 
-    // Speech is billed at ten tokens a second, and no codec in use goes below a thousand bytes a second.
-    const int AudioBytesPerToken = 100;
+    // Speech is billed at ten tokens a second, and no codec in use goes below 750 bytes a second.
+    const int AudioBytesPerToken = 75;
 
-    readonly ReadOnlySpan<byte> body;
-    Utf8JsonReader json;
+    static readonly FieldNames ChatFields = new(
+        "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "service_tier", "modalities", "prediction", "web_search_options", "tools", "plugins", "models");
+
+    static readonly FieldNames TextFields = new(
+        "model", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "service_tier", "best_of");
+
+    static readonly FieldNames StreamFields = new("include_usage");
+    static readonly FieldNames SearchFields = new("search_context_size");
+    static readonly FieldNames ToolFields = new("type");
+
+    readonly int length;
+    readonly bool text;
+    RequestJson json;
     string? model;
     ByteSpan modelToken;
     bool stream;
@@ -39,54 +44,52 @@ ref struct ChatRequestReader
     long? maxTokens;
     long? maxCompletionTokens;
     int choices = 1;
+    int bestOf = 1;
+    int prompts = 1;
     bool audioOutput;
-    bool hasMessages;
+    bool hasContent;
     ServiceTier tier;
+    bool tierNamed;
     int images;
     bool unknownInput;
     bool cacheWrites;
     long mediaBytes;
     long audioTokens;
+    long predicted;
+    bool searches;
+    SearchContext searchContext;
 
-    public ChatRequestReader(ReadOnlySpan<byte> body)
+    /// <param name="text">The older text form: <c>prompt</c> in place of <c>messages</c>.</param>
+    public ChatRequestReader(ReadOnlySpan<byte> body, bool text = false)
     {
-        this.body = body;
-        json = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
+        length = body.Length;
+        this.text = text;
+        json = new RequestJson(body, text ? "\"model\" and \"prompt\"" : "\"model\" and \"messages\"");
     }
 
     /// <exception cref="RefusedException">Names the field at fault.</exception>
     public ChatFacts Read()
     {
-        if (body.IsEmpty)
-        {
-            throw new RefusedException(ErrorCode.InvalidJson, "The request has no body.", "Send a JSON object with \"model\" and \"messages\".");
-        }
-        if (!Utf8.IsValid(body))
-        {
-            throw new RefusedException(ErrorCode.InvalidJson, "The body is not valid UTF-8.", "Encode the JSON as UTF-8.");
-        }
-        if (JsonText.HasLoneSurrogate(body))
-        {
-            throw new RefusedException(ErrorCode.InvalidJson, "The body has a \\u escape of half a character.", "Send surrogates in pairs, or the character itself as UTF-8.");
-        }
         try
         {
-            ReadObject();
+            var seen = 0UL;
+            while (json.Next(text ? TextFields : ChatFields, ref seen, out var field))
+            {
+                ReadField(field);
+            }
+            json.Close();
         }
         catch (JsonException e)
         {
-            throw new RefusedException(
-                ErrorCode.InvalidJson,
-                $"The body is not valid JSON, or nested deeper than {MaxDepth} levels (line {e.LineNumber + 1}, byte {e.BytePositionInLine}).",
-                "Send one JSON object.");
+            throw RequestJson.Broken(e);
         }
         if (model is null)
         {
-            throw new RefusedException(ErrorCode.MissingField, "The field \"model\" is missing.", "Name the model, e.g. \"gpt-4o-mini\".", "model");
+            throw RequestJson.Missing("model", "Name the model, e.g. \"gpt-4o-mini\".");
         }
-        if (!hasMessages)
+        if (!hasContent)
         {
-            throw new RefusedException(ErrorCode.MissingField, "The field \"messages\" is missing.", "Send the conversation as an array of messages.", "messages");
+            throw text ? RequestJson.Missing("prompt", "Send the text to be continued.") : RequestJson.Missing("messages", "Send the conversation as an array of messages.");
         }
         var facts = new ChatFacts
         {
@@ -97,81 +100,62 @@ ref struct ChatRequestReader
             UnknownInput = unknownInput,
             CacheWrites = cacheWrites,
             OutputCap = maxTokens is null ? maxCompletionTokens : maxCompletionTokens is null ? maxTokens : Math.Max(maxTokens.Value, maxCompletionTokens.Value),
+            OutputBesideCap = predicted,
             MaxTokens = maxTokens,
             MaxTokensToken = maxTokensToken,
             MaxCompletionTokensToken = maxCompletionTokensToken,
             StreamOptionsToken = streamOptionsToken,
             IncludeUsageToken = includeUsageToken,
-            Choices = choices,
+            Choices = prompts * Math.Max(choices, bestOf),
             AudioOutput = audioOutput,
             Tier = tier,
+            TierIsAuto = !tierNamed,
             WantsStreamUsage = wantsStreamUsage,
+            Searches = searches || model.Contains("-search", StringComparison.Ordinal),
+            SearchContext = searchContext,
         };
-        facts.Input[BilledUnit.InputToken] = body.Length - mediaBytes;
+        facts.Input[BilledUnit.InputToken] = length - mediaBytes;
         facts.Input[BilledUnit.AudioInputToken] = audioTokens;
         return facts;
     }
 
-    void ReadObject()
+    void ReadField(int field)
     {
-        json.Read();
-        if (json.TokenType != JsonTokenType.StartObject)
+        switch (field)
         {
-            throw new RefusedException(ErrorCode.InvalidJson, "The body is not a JSON object.", "Send a JSON object with \"model\" and \"messages\".");
-        }
-        var seen = Governed.None;
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-        {
-            var name = NameOf(ref json);
-            // A provider may believe the first or the last of two; a bound needs one.
-            if (name != Governed.None && (seen & name) != Governed.None)
-            {
-                throw new RefusedException(ErrorCode.InvalidField, $"The field \"{json.GetString()}\" is there twice.", "Send it once.", json.GetString());
-            }
-            seen |= name;
-            json.Read();
-            ReadValue(name);
-        }
-        // Reads on to the end, so that anything after the object is refused too.
-        while (json.Read())
-        {
-        }
-    }
-
-    void ReadValue(Governed name)
-    {
-        switch (name)
-        {
-            case Governed.Model:
-                ReadModel();
+            case 0:
+                modelToken = json.Token;
+                model = json.Model();
                 break;
-            case Governed.Messages:
-                hasMessages = true;
-                Expect(JsonTokenType.StartArray, "messages", "an array of messages");
-                ReadMessages();
+            case 1:
+                hasContent = true;
+                ReadContent();
                 break;
-            case Governed.Stream:
-                stream = ReadBool("stream");
+            case 2:
+                stream = json.Bool("stream");
                 break;
-            case Governed.StreamOptions:
+            case 3:
                 ReadStreamOptions();
                 break;
-            case Governed.MaxTokens:
-                maxTokensToken = Token();
-                maxTokens = ReadInteger("max_tokens", 1, MaxCap);
+            case 4:
+                maxTokensToken = json.Token;
+                maxTokens = json.Integer("max_tokens", text ? 0 : 1, RequestJson.MaxCap);
                 break;
-            case Governed.MaxCompletionTokens:
-                maxCompletionTokensToken = Token();
-                maxCompletionTokens = ReadInteger("max_completion_tokens", 1, MaxCap);
+            case 5:
+                maxCompletionTokensToken = json.Token;
+                maxCompletionTokens = json.Integer("max_completion_tokens", 1, RequestJson.MaxCap);
                 break;
-            case Governed.N:
-                choices = (int)(ReadInteger("n", 1, MaxChoices) ?? 1);
+            case 6:
+                choices = (int)(json.Integer("n", 1, MaxChoices) ?? 1);
                 break;
-            case Governed.ServiceTier:
-                tier = ReadTier();
+            case 7:
+                (tier, tierNamed) = OpenAiTier.Asked(ref json);
                 break;
-            case Governed.Modalities:
-                ReadModalities();
+            case 8 when text:
+                bestOf = (int)(json.Integer("best_of", 1, MaxBestOf) ?? 1);
+                break;
+            case >= 8:
+                ReadExtra(field);
                 break;
             default:
                 json.Skip();
@@ -179,86 +163,166 @@ ref struct ChatRequestReader
         }
     }
 
-    void ReadModel()
+    void ReadExtra(int field)
     {
-        Expect(JsonTokenType.String, "model", "a string");
-        modelToken = Token();
-        model = json.GetString()!;
-        if (model.Length == 0 || Encoding.UTF8.GetByteCount(model) > UsageRecord.MaxIdBytes || model.Any(char.IsControl))
+        switch (field)
         {
-            throw new RefusedException(
-                ErrorCode.InvalidField, $"The field \"model\" must be 1 to {UsageRecord.MaxIdBytes} bytes of plain text.", "Name a model of GET /v1/models.", "model");
+            case 8:
+                ReadModalities();
+                break;
+            case 9:
+                // What was predicted and not used is billed as output, whatever the cap.
+                var start = json.Token.Start;
+                json.Skip();
+                predicted = json.Token.End - start;
+                break;
+            case 10:
+                ReadSearchOptions();
+                break;
+            case 11:
+                ReadTools();
+                break;
+            default:
+                if (!json.IsNull)
+                {
+                    var name = field == 12 ? "plugins" : "models";
+                    throw new RefusedException(ErrorCode.InvalidField, $"The gateway has no meter for the field \"{name}\".", "Leave it out; fallbacks are the policy's.", name);
+                }
+                break;
         }
+    }
+
+    void ReadContent()
+    {
+        if (!text)
+        {
+            json.Expect(JsonTokenType.StartArray, "messages", "an array of messages");
+            ReadMessages();
+            return;
+        }
+        if (json.Type != JsonTokenType.StartArray)
+        {
+            json.Expect(JsonTokenType.String, "prompt", "a string or an array");
+            return;
+        }
+        // Several texts or several lists of tokens; one list of tokens is one prompt.
+        var items = 0;
+        while (json.Reader.Read() && json.Type != JsonTokenType.EndArray)
+        {
+            items += json.Type is JsonTokenType.String or JsonTokenType.StartArray ? 1 : 0;
+            json.Skip();
+        }
+        prompts = Math.Max(1, items);
     }
 
     void ReadStreamOptions()
     {
-        if (json.TokenType == JsonTokenType.Null)
+        if (json.IsNull)
         {
-            streamOptionsToken = Token();
+            streamOptionsToken = json.Token;
             return;
         }
-        Expect(JsonTokenType.StartObject, "stream_options", "an object");
-        var start = (int)json.TokenStartIndex;
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        json.Expect(JsonTokenType.StartObject, "stream_options", "an object");
+        var start = json.Token.Start;
+        var seen = 0UL;
+        while (json.Next(StreamFields, ref seen, out var field))
         {
-            var include = json.ValueTextEquals("include_usage"u8);
-            json.Read();
-            if (!include)
+            if (field == 0)
+            {
+                includeUsageToken = json.Token;
+                wantsStreamUsage = json.Bool("stream_options.include_usage");
+            }
+            else
             {
                 json.Skip();
-                continue;
             }
-            if (includeUsageToken.Exists)
-            {
-                throw new RefusedException(ErrorCode.InvalidField, "The field \"stream_options.include_usage\" is there twice.", "Send it once.", "stream_options.include_usage");
-            }
-            includeUsageToken = Token();
-            wantsStreamUsage = ReadBool("stream_options.include_usage");
         }
-        streamOptionsToken = new ByteSpan(start, (int)json.BytesConsumed - start);
+        streamOptionsToken = new ByteSpan(start, json.Token.End - start);
     }
 
     void ReadModalities()
     {
-        if (json.TokenType == JsonTokenType.Null)
+        if (json.IsNull)
         {
             return;
         }
-        Expect(JsonTokenType.StartArray, "modalities", "an array of strings");
-        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+        json.Expect(JsonTokenType.StartArray, "modalities", "an array of strings");
+        while (json.Reader.Read() && json.Type != JsonTokenType.EndArray)
         {
-            Expect(JsonTokenType.String, "modalities", "an array of strings");
-            audioOutput |= json.ValueTextEquals("audio"u8);
+            json.Expect(JsonTokenType.String, "modalities", "an array of strings");
+            audioOutput |= json.Is("audio"u8);
+        }
+    }
+
+    void ReadSearchOptions()
+    {
+        if (json.Type != JsonTokenType.StartObject)
+        {
+            return;
+        }
+        searches = true;
+        var seen = 0UL;
+        while (json.Next(SearchFields, ref seen, out var field))
+        {
+            if (field == 0)
+            {
+                searchContext = json.Is("high"u8) ? SearchContext.High : json.Is("medium"u8) ? SearchContext.Medium : SearchContext.Low;
+            }
+            json.Skip();
+        }
+    }
+
+    // Tools that the provider runs itself cost fees that a chat completion does not tell.
+    void ReadTools()
+    {
+        if (json.Type != JsonTokenType.StartArray)
+        {
+            json.Skip();
+            return;
+        }
+        while (json.Reader.Read() && json.Type != JsonTokenType.EndArray)
+        {
+            json.Expect(JsonTokenType.StartObject, "tools", "an array of objects");
+            var own = false;
+            var seen = 0UL;
+            while (json.Next(ToolFields, ref seen, out var field))
+            {
+                own |= field == 0 && !json.Is("function"u8) && !json.Is("custom"u8);
+                json.Skip();
+            }
+            if (own)
+            {
+                throw new RefusedException(ErrorCode.InvalidField, "The gateway has no meter for tools that the provider runs itself.", "Offer tools of the type \"function\", or use /v1/responses.", "tools");
+            }
         }
     }
 
     // Finds pictures, sound, files and cache marks wherever in the messages they stand.
     void ReadMessages()
     {
-        var depth = json.CurrentDepth;
-        while (json.Read() && json.CurrentDepth > depth)
+        var depth = json.Reader.CurrentDepth;
+        while (json.Reader.Read() && json.Reader.CurrentDepth > depth)
         {
-            if (json.TokenType != JsonTokenType.PropertyName)
+            if (json.Type != JsonTokenType.PropertyName)
             {
                 continue;
             }
-            if (json.ValueTextEquals("image_url"u8))
+            if (json.Reader.ValueTextEquals("image_url"u8))
             {
                 images++;
                 mediaBytes += ReadMedia("url"u8);
             }
-            else if (json.ValueTextEquals("input_audio"u8))
+            else if (json.Reader.ValueTextEquals("input_audio"u8))
             {
                 var bytes = ReadMedia("data"u8);
                 mediaBytes += bytes;
                 audioTokens += (bytes * 3 / 4 / AudioBytesPerToken) + 10;
             }
-            else if (json.ValueTextEquals("file"u8) || json.ValueTextEquals("video_url"u8))
+            else if (json.Reader.ValueTextEquals("file"u8) || json.Reader.ValueTextEquals("video_url"u8))
             {
                 unknownInput = true;
             }
-            else if (json.ValueTextEquals("cache_control"u8))
+            else if (json.Reader.ValueTextEquals("cache_control"u8))
             {
                 cacheWrites = true;
             }
@@ -268,23 +332,23 @@ ref struct ChatRequestReader
     // Bytes of the string that is, or is named so within, the value of the property just read.
     long ReadMedia(ReadOnlySpan<byte> property)
     {
-        json.Read();
-        if (json.TokenType == JsonTokenType.String)
+        json.Reader.Read();
+        if (json.Type == JsonTokenType.String)
         {
-            return json.ValueSpan.Length;
+            return json.Reader.ValueSpan.Length;
         }
-        if (json.TokenType != JsonTokenType.StartObject)
+        if (json.Type != JsonTokenType.StartObject)
         {
             return 0;
         }
         var bytes = 0L;
-        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        while (json.Reader.Read() && json.Type == JsonTokenType.PropertyName)
         {
-            var media = json.ValueTextEquals(property);
-            json.Read();
-            if (media && json.TokenType == JsonTokenType.String)
+            var media = json.Reader.ValueTextEquals(property);
+            json.Reader.Read();
+            if (media && json.Type == JsonTokenType.String)
             {
-                bytes += json.ValueSpan.Length;
+                bytes += json.Reader.ValueSpan.Length;
             }
             else
             {
@@ -292,76 +356,5 @@ ref struct ChatRequestReader
             }
         }
         return bytes;
-    }
-
-    ServiceTier ReadTier()
-    {
-        if (json.TokenType == JsonTokenType.Null)
-        {
-            return ServiceTier.Standard;
-        }
-        Expect(JsonTokenType.String, "service_tier", "a string");
-        return json.ValueTextEquals("flex"u8) ? ServiceTier.Flex
-            : json.ValueTextEquals("priority"u8) ? ServiceTier.Priority
-            : ServiceTier.Standard;
-    }
-
-    bool ReadBool(string field)
-    {
-        if (json.TokenType is not (JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null))
-        {
-            throw new RefusedException(ErrorCode.InvalidField, $"The field \"{field}\" must be true or false.", "Send a JSON boolean.", field);
-        }
-        return json.TokenType == JsonTokenType.True;
-    }
-
-    long? ReadInteger(string field, long least, long most)
-    {
-        if (json.TokenType == JsonTokenType.Null)
-        {
-            return null;
-        }
-        if (json.TokenType != JsonTokenType.Number || !json.TryGetInt64(out var value) || value < least || value > most)
-        {
-            throw new RefusedException(ErrorCode.InvalidField, $"The field \"{field}\" must be a whole number from {least} to {most}.", "Send a number in that range, or leave the field out.", field);
-        }
-        return value;
-    }
-
-    readonly void Expect(JsonTokenType type, string field, string wanted)
-    {
-        if (json.TokenType != type)
-        {
-            throw new RefusedException(ErrorCode.InvalidField, $"The field \"{field}\" must be {wanted}.", $"Send {wanted}.", field);
-        }
-    }
-
-    readonly ByteSpan Token() => new((int)json.TokenStartIndex, (int)(json.BytesConsumed - json.TokenStartIndex));
-
-    static Governed NameOf(ref Utf8JsonReader json) =>
-        json.ValueTextEquals("model"u8) ? Governed.Model
-        : json.ValueTextEquals("messages"u8) ? Governed.Messages
-        : json.ValueTextEquals("stream"u8) ? Governed.Stream
-        : json.ValueTextEquals("stream_options"u8) ? Governed.StreamOptions
-        : json.ValueTextEquals("max_tokens"u8) ? Governed.MaxTokens
-        : json.ValueTextEquals("max_completion_tokens"u8) ? Governed.MaxCompletionTokens
-        : json.ValueTextEquals("n"u8) ? Governed.N
-        : json.ValueTextEquals("service_tier"u8) ? Governed.ServiceTier
-        : json.ValueTextEquals("modalities"u8) ? Governed.Modalities
-        : Governed.None;
-
-    [Flags]
-    enum Governed
-    {
-        None = 0,
-        Model = 1,
-        Messages = 2,
-        Stream = 4,
-        StreamOptions = 8,
-        MaxTokens = 16,
-        MaxCompletionTokens = 32,
-        N = 64,
-        ServiceTier = 128,
-        Modalities = 256,
     }
 }

@@ -18,7 +18,10 @@ ref struct OpenAiUsage
     long audioIn;
     long audioOut;
     long imageIn;
+    long imageOut;
     long reasoning;
+    long searches;
+    long citations;
     bool malformed;
 
     /// <summary>Reads the object the reader stands at the start of.</summary>
@@ -48,14 +51,17 @@ ref struct OpenAiUsage
         var beside = reasoningBeside || (reasoning > 0 && total == input + output + reasoning);
         usage[BilledUnit.ReasoningToken] = reasoning;
         usage[BilledUnit.AudioOutputToken] = audioOut;
-        usage[BilledUnit.OutputToken] = Math.Max(0, output - audioOut - (beside ? 0 : reasoning));
+        usage[BilledUnit.ImageOutputToken] = imageOut;
+        usage[BilledUnit.WebSearch] = searches;
+        usage[BilledUnit.CitationToken] = citations;
+        usage[BilledUnit.OutputToken] = Math.Max(0, output - audioOut - imageOut - (beside ? 0 : reasoning));
     }
 
     void ReadObject(ref Utf8JsonReader json, Part part)
     {
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            if (part == Part.Whole && (json.ValueTextEquals("prompt_tokens_details"u8) || json.ValueTextEquals("input_tokens_details"u8)))
+            if (part == Part.Whole && (json.ValueTextEquals("prompt_tokens_details"u8) || json.ValueTextEquals("input_tokens_details"u8) || json.ValueTextEquals("input_token_details"u8)))
             {
                 ReadDetails(ref json, Part.Input);
             }
@@ -95,6 +101,9 @@ ref struct OpenAiUsage
             : json.ValueTextEquals("completion_tokens"u8) || json.ValueTextEquals("output_tokens"u8) ? Field.Completion
             : json.ValueTextEquals("total_tokens"u8) ? Field.Total
             : json.ValueTextEquals("prompt_cache_hit_tokens"u8) ? Field.CacheHits
+            : json.ValueTextEquals("num_search_queries"u8) ? Field.Searches
+            : json.ValueTextEquals("citation_tokens"u8) ? Field.Citations
+            : json.ValueTextEquals("reasoning_tokens"u8) ? Field.Reasoning
             : null,
         Part.Input => json.ValueTextEquals("cached_tokens"u8) ? Field.Cached
             : json.ValueTextEquals("audio_tokens"u8) ? Field.AudioIn
@@ -102,6 +111,7 @@ ref struct OpenAiUsage
             : null,
         _ => json.ValueTextEquals("reasoning_tokens"u8) ? Field.Reasoning
             : json.ValueTextEquals("audio_tokens"u8) ? Field.AudioOut
+            : json.ValueTextEquals("image_tokens"u8) ? Field.ImageOut
             : null,
     };
 
@@ -132,6 +142,15 @@ ref struct OpenAiUsage
                 break;
             case Field.ImageIn:
                 imageIn = count ?? 0;
+                break;
+            case Field.ImageOut:
+                imageOut = count ?? 0;
+                break;
+            case Field.Searches:
+                searches = count ?? 0;
+                break;
+            case Field.Citations:
+                citations = count ?? 0;
                 break;
             default:
                 reasoning = count ?? 0;
@@ -171,6 +190,9 @@ ref struct OpenAiUsage
         AudioIn,
         AudioOut,
         ImageIn,
+        ImageOut,
         Reasoning,
+        Searches,
+        Citations,
     }
 }

@@ -1,0 +1,292 @@
+using System.Text.Json;
+using CurateMe.Gateway.Proxy;
+using CurateMe.Ledger.Pricing;
+
+namespace CurateMe.Gateway.Providers.Gemini;
+
+/// <summary>
+/// One pass over a generateContent request, whose fields may be written in camel case or snake case. The body's bytes, less those of embedded
+/// media, bound its text tokens; pictures and sound are bounded by their own rules; what is only referred to by the model's context.
+/// </summary>
+ref struct GenerateContentReader
+{
+    // Sound is 32 tokens a second, and no codec in use goes below 750 bytes a second.
+    const int SoundBytesPerSecond = 750;
+    const int SoundTokensPerSecond = 32;
+
+    const int MaxCandidates = 8;
+
+    // Searches that one prompt may set off, each billed by the newer models.
+    const int MaxSearches = 10;
+
+    static readonly FieldNames Fields = new(
+        "contents", "generationConfig", "generation_config", "cachedContent", "cached_content", "tools", "serviceTier", "service_tier", "systemInstruction", "system_instruction");
+
+    static readonly FieldNames ConfigFields = new(
+        "maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count", "responseModalities", "response_modalities", "thinkingConfig", "thinking_config");
+
+    static readonly FieldNames ToolFields = new(
+        "googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval", "googleMaps", "google_maps", "urlContext", "url_context", "codeExecution", "code_execution",
+        "fileSearch", "file_search");
+
+    static readonly FieldNames MediaFields = new("mimeType", "mime_type", "data");
+
+    readonly int length;
+    RequestJson json;
+    ByteSpan configToken;
+    ByteSpan capToken;
+    bool configIsEmpty;
+    long? cap;
+    int candidates = 1;
+    bool hasContents;
+    bool unknownInput;
+    bool soundOut;
+    int images;
+    long mediaBytes;
+    long soundTokens;
+    bool searches;
+    long maps;
+    ServiceTier tier;
+
+    public GenerateContentReader(ReadOnlySpan<byte> body)
+    {
+        length = body.Length;
+        json = new RequestJson(body, "\"contents\"");
+    }
+
+    /// <exception cref="RefusedException">Names the field at fault.</exception>
+    public GenerateContentFacts Read(string model, bool stream)
+    {
+        try
+        {
+            var seen = 0UL;
+            while (json.Next(Fields, ref seen, out var field))
+            {
+                ReadField(field);
+            }
+            json.Close();
+        }
+        catch (JsonException e)
+        {
+            throw RequestJson.Broken(e);
+        }
+        if (!hasContents)
+        {
+            throw RequestJson.Missing("contents", "Send the conversation as an array of contents.");
+        }
+        var facts = new GenerateContentFacts
+        {
+            Model = model,
+            Stream = stream,
+            OutputCap = cap,
+            Choices = candidates,
+            ConfigToken = configToken,
+            ConfigIsEmpty = configIsEmpty,
+            MaxOutputTokensToken = capToken,
+            Images = images,
+            UnknownInput = unknownInput,
+            AudioOutput = soundOut,
+            Tier = tier,
+        };
+        facts.Input[BilledUnit.InputToken] = length - mediaBytes;
+        facts.Input[BilledUnit.AudioInputToken] = soundTokens;
+        facts.Input[BilledUnit.WebSearch] = searches ? GenerateContentMeter.BillsPrompts(model) ? 1 : MaxSearches : 0;
+        facts.Input[BilledUnit.MapsSearch] = maps;
+        return facts;
+    }
+
+    void ReadField(int field)
+    {
+        switch (field)
+        {
+            case 0:
+                hasContents = true;
+                WalkParts();
+                break;
+            case 1 or 2:
+                ReadConfig();
+                break;
+            case 3 or 4:
+                unknownInput |= !json.IsNull;
+                json.Skip();
+                break;
+            case 5:
+                ReadTools();
+                break;
+            case 6 or 7:
+                ReadTier();
+                break;
+            default:
+                WalkParts();
+                break;
+        }
+    }
+
+    void ReadConfig()
+    {
+        if (configToken.Exists)
+        {
+            throw Twice("generationConfig");
+        }
+        if (json.Type != JsonTokenType.StartObject)
+        {
+            json.Expect(JsonTokenType.Null, "generationConfig", "an object");
+            configToken = json.Token;
+            return;
+        }
+        var start = json.Token.Start;
+        configIsEmpty = true;
+        var seen = 0UL;
+        while (json.Next(ConfigFields, ref seen, out var field))
+        {
+            configIsEmpty = false;
+            switch (field)
+            {
+                case 0 or 1:
+                    if (capToken.Exists)
+                    {
+                        throw Twice("generationConfig.maxOutputTokens");
+                    }
+                    capToken = json.Token;
+                    cap = json.Integer("generationConfig.maxOutputTokens", 1, RequestJson.MaxCap);
+                    break;
+                case 2 or 3:
+                    if (candidates != 1)
+                    {
+                        throw Twice("generationConfig.candidateCount");
+                    }
+                    candidates = (int)(json.Integer("generationConfig.candidateCount", 1, MaxCandidates) ?? 1);
+                    break;
+                case 4 or 5:
+                    ReadModalities();
+                    break;
+                default:
+                    json.Skip();
+                    break;
+            }
+        }
+        configToken = new ByteSpan(start, json.Token.End - start);
+    }
+
+    void ReadModalities()
+    {
+        if (json.Type != JsonTokenType.StartArray)
+        {
+            json.Skip();
+            return;
+        }
+        while (json.Reader.Read() && json.Type != JsonTokenType.EndArray)
+        {
+            soundOut |= json.Is("AUDIO"u8) || json.Is("audio"u8);
+            json.Skip();
+        }
+    }
+
+    void ReadTools()
+    {
+        if (json.Type is not (JsonTokenType.StartArray or JsonTokenType.StartObject))
+        {
+            return;
+        }
+        var depth = json.Reader.CurrentDepth;
+        while (json.Reader.Read() && json.Reader.CurrentDepth > depth)
+        {
+            if (json.Type != JsonTokenType.PropertyName)
+            {
+                continue;
+            }
+            var field = ToolFields.Find(ref json.Reader);
+            json.Reader.Read();
+            searches |= field is >= 0 and < 4;
+            maps = Math.Max(maps, field is 4 or 5 ? 1 : 0);
+            // What they find goes in as input.
+            unknownInput |= field >= 6;
+            json.Skip();
+        }
+    }
+
+    void ReadTier()
+    {
+        if (json.Type == JsonTokenType.String)
+        {
+            var name = json.Reader.GetString()!;
+            tier = name.EndsWith("flex", StringComparison.OrdinalIgnoreCase) ? ServiceTier.Flex
+                : name.EndsWith("priority", StringComparison.OrdinalIgnoreCase) ? ServiceTier.Priority
+                : ServiceTier.Standard;
+        }
+        json.Skip();
+    }
+
+    void WalkParts()
+    {
+        if (json.Type is not (JsonTokenType.StartArray or JsonTokenType.StartObject))
+        {
+            return;
+        }
+        var depth = json.Reader.CurrentDepth;
+        while (json.Reader.Read() && json.Reader.CurrentDepth > depth)
+        {
+            if (json.Type != JsonTokenType.PropertyName)
+            {
+                continue;
+            }
+            var inline = json.Reader.ValueTextEquals("inlineData"u8) || json.Reader.ValueTextEquals("inline_data"u8);
+            var file = json.Reader.ValueTextEquals("fileData"u8) || json.Reader.ValueTextEquals("file_data"u8);
+            // Arguments and results of calls are text, whatever they look like.
+            var call = json.Reader.ValueTextEquals("args"u8) || json.Reader.ValueTextEquals("response"u8);
+            if (!inline && !file && !call)
+            {
+                continue;
+            }
+            json.Reader.Read();
+            unknownInput |= file;
+            if (inline && json.Type == JsonTokenType.StartObject)
+            {
+                ReadInline();
+            }
+            else
+            {
+                json.Skip();
+            }
+        }
+    }
+
+    void ReadInline()
+    {
+        var kind = default(ReadOnlySpan<byte>);
+        var data = 0;
+        var seen = 0UL;
+        while (json.Next(MediaFields, ref seen, out var field))
+        {
+            if (field is 0 or 1 && json.Type == JsonTokenType.String)
+            {
+                kind = json.Reader.ValueSpan;
+            }
+            else if (field == 2 && json.Type == JsonTokenType.String)
+            {
+                data = json.Reader.ValueSpan.Length;
+            }
+            else
+            {
+                json.Skip();
+            }
+        }
+        if (kind.StartsWith("image/"u8))
+        {
+            images++;
+            mediaBytes += data;
+        }
+        else if (kind.StartsWith("audio/"u8))
+        {
+            soundTokens += (((data * 3L / 4 / SoundBytesPerSecond) + 1) * SoundTokensPerSecond) + SoundTokensPerSecond;
+            mediaBytes += data;
+        }
+        else if (!kind.StartsWith("text/"u8))
+        {
+            // Film and documents: only the provider knows how long they are.
+            unknownInput = true;
+        }
+    }
+
+    static RefusedException Twice(string field) => new(ErrorCode.InvalidField, $"The field \"{field}\" is there twice.", "Send it once.", field);
+}

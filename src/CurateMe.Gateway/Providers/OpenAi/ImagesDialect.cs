@@ -1,0 +1,211 @@
+using System.Text.Json;
+using CurateMe.Gateway.Proxy;
+using CurateMe.Ledger.Pricing;
+
+namespace CurateMe.Gateway.Providers.OpenAi;
+
+/// <summary>Pictures from text, billed by the piece (size and quality) or by tokens.</summary>
+sealed class ImagesDialect : OpenAiDialect
+{
+    const string DefaultModel = "dall-e-2";
+    const int MaxImages = 10;
+
+    // A picture that is shown while it is made costs this much more, each time.
+    const int PartialTokens = 100;
+    const int MaxPartials = 3;
+
+    // Text that the newer models write beside their pictures.
+    const int MaxTextTokens = 4_096;
+
+    static readonly FieldNames Fields = new("model", "prompt", "n", "size", "quality", "stream", "partial_images");
+
+    public override string Endpoint => "images.generations";
+    public override bool HasCap => false;
+    public override int MaxPlainAnswer => 256 << 20;
+    protected override string Operation => "/images/generations";
+
+    public override RequestFacts Read(ReadOnlySpan<byte> body, HttpRequest request)
+    {
+        try
+        {
+            return ReadFields(body);
+        }
+        catch (JsonException e)
+        {
+            throw RequestJson.Broken(e);
+        }
+    }
+
+    public override void Prepare(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, List<BodyPatch> patches)
+    {
+        if (!facts.ModelToken.Exists)
+        {
+            patches.Add(Insert(body, $"\"model\":\"{DefaultModel}\""));
+        }
+    }
+
+    public override UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price) => new ImagesMeter(price.IsPriced(BilledUnit.Image));
+
+    static ImagesFacts ReadFields(ReadOnlySpan<byte> body)
+    {
+        var model = DefaultModel;
+        ByteSpan token = default;
+        string? size = null;
+        string? quality = null;
+        var n = 1;
+        var partials = 0;
+        var stream = false;
+        var json = new RequestJson(body, "\"prompt\"");
+        var seen = 0UL;
+        while (json.Next(Fields, ref seen, out var field))
+        {
+            switch (field)
+            {
+                case 0:
+                    token = json.Token;
+                    model = json.Model();
+                    break;
+                case 2:
+                    n = (int)(json.Integer("n", 1, MaxImages) ?? 1);
+                    break;
+                case 3:
+                    size = Word(ref json);
+                    break;
+                case 4:
+                    quality = Word(ref json);
+                    break;
+                case 5:
+                    stream = json.Bool("stream");
+                    break;
+                case 6:
+                    partials = (int)(json.Integer("partial_images", 0, MaxPartials) ?? 0);
+                    break;
+                default:
+                    json.Skip();
+                    break;
+            }
+        }
+        json.Close();
+        var byPiece = model.StartsWith("dall-e", StringComparison.Ordinal);
+        var facts = new ImagesFacts
+        {
+            Model = model,
+            ModelToken = token,
+            Stream = stream,
+            OutputCap = MaxTextTokens,
+            Pictures = n,
+            PartialTokens = (long)n * partials * PartialTokens,
+            // A size that the provider chooses may be the dearest.
+            ImageVariant = byPiece ? $"{size ?? "1024x1024"}/{quality ?? "standard"}" : null,
+        };
+        facts.Input[BilledUnit.InputToken] = body.Length;
+        return facts;
+    }
+
+    // Null for what the provider is left to choose.
+    static string? Word(ref RequestJson json)
+    {
+        var word = json.Type == JsonTokenType.String ? json.Reader.GetString() : null;
+        json.Skip();
+        return word is "auto" or "" ? null : word;
+    }
+}
+
+/// <summary>Facts of a request for pictures.</summary>
+sealed class ImagesFacts : RequestFacts
+{
+    /// <summary>Pictures asked for.</summary>
+    public int Pictures { get; init; }
+    public long PartialTokens { get; init; }
+
+    public override void AddBounds(ModelPrice price, ref UsageCounts usage)
+    {
+        if (price.IsPriced(BilledUnit.Image))
+        {
+            usage[BilledUnit.Image] = Pictures;
+        }
+        else if (price.MaxTokensPerGeneratedImage is { } most)
+        {
+            usage[BilledUnit.ImageOutputToken] = ((long)Pictures * most) + PartialTokens;
+        }
+        else if (!price.IsFree)
+        {
+            throw new RefusedException(
+                ErrorCode.ModelNotPriced, $"The price list has no price of a picture by {price.Model}.", "Use a model of GET /v1/models whose mode is image, or add its price.", "model");
+        }
+    }
+}
+
+/// <summary>Counts the pictures of an answer, or takes its tokens.</summary>
+sealed class ImagesMeter(bool byPiece) : UsageMeter
+{
+    public override void ReadPlain(ReadOnlySpan<byte> body) => Read(body);
+
+    public override bool ReadEvent(ReadOnlySpan<byte> data)
+    {
+        if (data.IndexOf("\"usage\""u8) >= 0)
+        {
+            Read(data);
+        }
+        return true;
+    }
+
+    void Read(ReadOnlySpan<byte> text)
+    {
+        var json = new Utf8JsonReader(text);
+        try
+        {
+            if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+            {
+                return;
+            }
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            {
+                var isData = json.ValueTextEquals("data"u8);
+                var isUsage = json.ValueTextEquals("usage"u8);
+                json.Read();
+                if (byPiece && isData && json.TokenType == JsonTokenType.StartArray)
+                {
+                    Count(ref json);
+                }
+                else if (!byPiece && isUsage && json.TokenType == JsonTokenType.StartObject && OpenAiUsage.TryRead(ref json, reasoningBeside: false, out var usage))
+                {
+                    Take(usage);
+                }
+                else
+                {
+                    json.Skip();
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            // Not JSON: it passes to the client as it is, and says no more of usage.
+        }
+    }
+
+    void Count(ref Utf8JsonReader json)
+    {
+        var pictures = 0;
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+        {
+            pictures++;
+            json.Skip();
+        }
+        Reading.Usage = default;
+        Reading.Usage[BilledUnit.Image] = pictures;
+        Reading.Known = Reading.InputKnown = Reading.Final = true;
+    }
+
+    // Where the block does not tell text from pictures, all that was made is pictures.
+    void Take(UsageCounts usage)
+    {
+        if (usage[BilledUnit.ImageOutputToken] == 0)
+        {
+            usage[BilledUnit.ImageOutputToken] = usage[BilledUnit.OutputToken];
+            usage[BilledUnit.OutputToken] = 0;
+        }
+        Reading.Usage = usage;
+        Reading.Known = Reading.InputKnown = Reading.Final = true;
+    }
+}

@@ -35,7 +35,8 @@ sealed class GatewayRig : IAsyncDisposable
         Simulator = simulator;
         App = app;
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
-        Http = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(100) };
+        // As clients do that send text in headers.
+        Http = new HttpClient(new SocketsHttpHandler { RequestHeaderEncodingSelector = static (_, _) => System.Text.Encoding.UTF8 }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(100) };
     }
 
     public SimulatorHost Simulator { get; }

@@ -41,6 +41,9 @@ sealed class ClientStream
 
     public bool Left => left |= exchange.ClientLeft;
 
+    /// <summary>Cancelled when the connection is gone.</summary>
+    public CancellationToken Leaving => exchange.Http.RequestAborted;
+
     public void Write(ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty || Left)

@@ -170,7 +170,7 @@ sealed partial class RequestPipeline(
 
     static void RequireType(HttpRequest request, Dialect dialect)
     {
-        if (dialect.RequestType is { } wanted && request.ContentType?.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) != true)
+        if (dialect.RequestType is { } wanted && !(request.ContentType is { } type && type.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) && (type.Length == wanted.Length || type[wanted.Length] is ';' or ' ' or '\t')))
         {
             throw new RefusedException(ErrorCode.UnsupportedMediaType, $"The Content-Type must be {wanted}.", $"Send the header Content-Type: {wanted}.", "Content-Type");
         }

@@ -41,7 +41,7 @@ public sealed class HoldDesk(ICounterStore counters, JournalFile journal, TimePr
         {
             outcome = await counters.HoldAsync(request, ct).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is OperationCanceledException or CounterStoreUnavailableException { OutcomeUnknown: true })
+        catch (Exception e) when (e is not CounterStoreUnavailableException { OutcomeUnknown: false })
         {
             // It may be held all the same; nobody would end it, and what expires is charged.
             await TellAsync(record).ConfigureAwait(false);

@@ -1,0 +1,110 @@
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Money;
+using CurateMe.Ledger.Records;
+using CurateMe.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace CurateMe.Gateway.Tests.Acceptance;
+
+public sealed class AC08_ClientLeaves
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Stream_LeftAtByteK_TheBillIsTheLedger(bool reset)
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync();
+        int[] places = [1, 2, 17, 200, 500, 600, 601, 700, 900, 1300, 2000, 3000, 5000, 8000];
+
+        await Task.WhenAll(places.Select(async k =>
+        {
+            using var client = await RawClient.ConnectAsync(rig.Address);
+            await client.SendAsync(RawClient.Request(key, Chat.Body(60, stream: true), $"output_tokens=60;chunk_delay_ms=2;split={k % 2}"));
+            await client.ReadAsync(k);
+            if (reset)
+            {
+                client.Reset();
+            }
+        }));
+
+        await Poll.UntilAsync(() => rig.Simulator.Bill.Entries.Count == places.Length, "the provider has billed all");
+        var records = await rig.AssertBooksAsync();
+        Assert.Equal(places.Length, records.Count);
+        Assert.All(records, static r => Assert.Equal(UsageSource.Provider, r.Source));
+        Assert.Equal(rig.Bill(), new NanoUsd(records.Sum(static r => r.Cost.Value)));
+        Assert.Contains(records, static r => r.Status == RecordStatus.ClientLeft);
+        Assert.All(rig.Simulator.Bill.Entries, static e => Assert.False(e.Cancelled));
+    }
+
+    [Fact]
+    public async Task Plain_LeftWhileTheProviderThinks_TheBillIsTheLedger()
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            using var client = await RawClient.ConnectAsync(rig.Address);
+            await client.SendAsync(RawClient.Request(key, Chat.Body(), "latency_ms=200"));
+            await Poll.UntilAsync(() => rig.Simulator.Simulator.Waiting + rig.Simulator.Bill.Entries.Count > i, "the call is with the provider");
+            if (i % 2 == 0)
+            {
+                client.Reset();
+            }
+        }
+        await Poll.UntilAsync(() => rig.Simulator.Bill.Entries.Count == 4, "the provider has billed all");
+        var records = await rig.AssertBooksAsync();
+        Assert.Equal(4, records.Count);
+        Assert.Equal(rig.Bill(), new NanoUsd(records.Sum(static r => r.Cost.Value)));
+    }
+
+    [Fact]
+    public async Task Request_LeftBeforeItIsWhole_NothingIsForwardedOrHeld()
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync();
+        var request = RawClient.Request(key, Chat.Body());
+        for (var k = 1; k < request.Length; k += request.Length / 12)
+        {
+            using var client = await RawClient.ConnectAsync(rig.Address);
+            await client.SendAsync(request[..k]);
+            client.Reset();
+        }
+        Assert.Equal(200, (await rig.AskAsync(key)).Status);
+        Assert.Single(await rig.AssertBooksAsync());
+        Assert.Single(rig.Simulator.Bill.Entries);
+        Assert.DoesNotContain(rig.Logs.All, static l => l.StartsWith("Error", StringComparison.Ordinal) || l.StartsWith("Critical", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Stream_LeftWithDrainingUsedUp_IsChargedAtLeastItsBill()
+    {
+        await using var rig = await GatewayRig.StartAsync(new Dictionary<string, string?> { ["Forward:DrainTimeoutSeconds"] = "1" });
+        var key = await rig.KeyAsync();
+        using (var client = await RawClient.ConnectAsync(rig.Address))
+        {
+            await client.SendAsync(RawClient.Request(key, Chat.Body(50, stream: true), "fail=stall;output_tokens=50"));
+            await client.ReadAsync(900);
+            client.Reset();
+        }
+        await Poll.UntilAsync(() => rig.Simulator.Bill.Entries.Count == 1, "the provider saw that nobody listens");
+        var record = Assert.Single(await rig.AssertBooksAsync());
+        Assert.Equal((UsageSource.Presumed, record.Hold), (record.Source, record.Cost));
+    }
+
+    [Fact]
+    public async Task Stream_ReadByNobody_EndsItsHold()
+    {
+        await using var rig = await GatewayRig.StartAsync(host: static b => b.Services.Configure<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>(static k =>
+            k.Limits.MinResponseDataRate = new(bytesPerSecond: 1000, gracePeriod: TimeSpan.FromSeconds(1.5))));
+        var key = await rig.KeyAsync(policy: new Client.PolicyDocument { MaxCostPerRequest = Client.MoneyLimit.Unlimited });
+        using var client = await RawClient.ConnectAsync(rig.Address);
+        await client.SendAsync(RawClient.Request(key, Chat.Body(16_000, stream: true), "output_tokens=16000"));
+
+        await Poll.UntilAsync(() => rig.Simulator.Bill.Entries.Count == 1, "the provider has billed");
+        var record = Assert.Single(await rig.AssertBooksAsync());
+        Assert.Equal(rig.Bill(), record.Cost);
+        Assert.Equal(NanoUsd.Zero, (await rig.CellAsync("org", PeriodKind.Month)).Held);
+    }
+}

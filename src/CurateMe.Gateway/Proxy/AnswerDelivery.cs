@@ -56,7 +56,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
             }
             else if (broken)
             {
-                exchange.Http.Abort();
+                client!.BreakOff();
             }
             else
             {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace CurateMe.Gateway.Proxy;
@@ -78,6 +79,20 @@ sealed class ClientStream
         catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException)
         {
             left = true;
+        }
+    }
+
+    /// <summary>Ends the stream so that the client sees that it is not whole, once it has all that came.</summary>
+    public void BreakOff()
+    {
+        if (chunked && !Left && exchange.Http.Features.Get<IConnectionLifetimeNotificationFeature>() is { } connection)
+        {
+            // The connection closes in good order after what was written, without the last chunk. Aborting would throw away what is on its way.
+            connection.RequestClose();
+        }
+        else
+        {
+            exchange.Http.Abort();
         }
     }
 

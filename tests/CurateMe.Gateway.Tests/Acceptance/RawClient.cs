@@ -62,6 +62,24 @@ sealed class RawClient : IDisposable
         return text;
     }
 
+    /// <summary>Reads until the other side ends, or breaks off.</summary>
+    public async Task<string> ReadToBreakAsync()
+    {
+        var text = new StringBuilder();
+        try
+        {
+            for (string more; (more = await ReadAsync(1)).Length > 0;)
+            {
+                text.Append(more);
+            }
+        }
+        catch (SocketException)
+        {
+            // Broken off: what came before counts.
+        }
+        return text.ToString();
+    }
+
     /// <summary>Leaves at once, without a good-bye.</summary>
     public void Reset()
     {

@@ -18,6 +18,9 @@ sealed class ScriptedUpstream : IAsyncDisposable
         serving = ServeAsync();
     }
 
+    /// <summary>Cuts answers into pieces of random lengths; null sends them in one.</summary>
+    public Random? Cut { get; init; }
+
     /// <summary>Requests as they came, head and body.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
@@ -79,8 +82,20 @@ sealed class ScriptedUpstream : IAsyncDisposable
         Requests.Enqueue(text.ToString());
         if (Answers.TryDequeue(out var answer))
         {
-            await socket.SendAsync(answer);
+            await SendAsync(socket, answer);
             socket.Shutdown(SocketShutdown.Send);
+        }
+    }
+
+    async Task SendAsync(Socket socket, ReadOnlyMemory<byte> answer)
+    {
+        socket.NoDelay = true;
+        // Small cuts where lines end and letters are split, larger ones to come to an end.
+        for (var sent = 0; answer.Length > 0; sent++)
+        {
+            var piece = Cut is null ? answer.Length : Math.Min(answer.Length, Cut.Next(1, sent < 300 ? 9 : 50_000));
+            await socket.SendAsync(answer[..piece]);
+            answer = answer[piece..];
         }
     }
 

@@ -1,0 +1,140 @@
+using System.Net;
+using System.Text;
+using CurateMe.Ledger.Records;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Xunit;
+
+namespace CurateMe.Gateway.Tests.Acceptance;
+
+public sealed class StreamFidelityTests
+{
+    const string Chunk = """{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"héllo 👍"},"finish_reason":null}],"usage":null}""";
+    const string Usage = """{"id":"c","object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}""";
+    const string Hidden = "\u0001";
+
+    // Parts between the marks are the usage event, which a client that did not ask for it does not see.
+    public static TheoryData<string, string> Streams => new()
+    {
+        { "plain", $"data: {Chunk}\n\ndata: {Chunk}\n\n{Hidden}data: {Usage}\n\n{Hidden}data: [DONE]\n\n" },
+        { "crlf", $"data: {Chunk}\r\n\r\n{Hidden}data: {Usage}\r\n\r\n{Hidden}data: [DONE]\r\n\r\n" },
+        { "mixed ends", $"data: {Chunk}\n\r\n{Hidden}data: {Usage}\r\n\n{Hidden}data: [DONE]\n\n" },
+        { "comments and fields", $": hello\n\n:\nevent: x\nid: 7\nretry: 10\ndata:{Chunk}\n\n: between\n\n{Hidden}data:{Usage}\n\n{Hidden}data: [DONE]\n\n: after\n\n" },
+        { "two data lines", $"data: {Chunk[..20]}\ndata: {Chunk[20..]}\n\n{Hidden}data: {Usage.Replace(",\"usage\"", ",\ndata: \"usage\"", StringComparison.Ordinal)}\n\n{Hidden}data: [DONE]\n\n" },
+        { "no last blank line", $"data: {Chunk}\n\n{Hidden}data: {Usage}\n\n{Hidden}data: [DONE]" },
+        { "usage last, unended", $"data: {Chunk}\n\n{Hidden}data: {Usage}{Hidden}" },
+        { "blank lines", $"\n\n\ndata: {Chunk}\n\n\n\n{Hidden}data: {Usage}\n\n{Hidden}data: [DONE]\n\n\n" },
+        { "large events", $"data: {Chunk.Replace("llo", new string('l', 300_000), StringComparison.Ordinal)}\n\n{Hidden}data: {Usage}\n\n{Hidden}data: [DONE]\n\n" },
+        { "no events at all", "<html>it works</html>" },
+        { "nothing", "" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Streams))]
+    public async Task Stream_CutAnywhere_ClientSeesTheProvidersBytes(string name, string script)
+    {
+        var seed = Random.Shared.Next();
+        var parts = script.Split(Hidden);
+        var expected = string.Concat(parts.Where(static (_, i) => i % 2 == 0));
+        await using var upstream = new ScriptedUpstream { Cut = new Random(seed) };
+        await using var rig = await GatewayRig.StartAsync(settings: upstream.Behind);
+        var key = await rig.KeyAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            upstream.Answer(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(string.Concat(parts))), type: "text/event-stream");
+
+            var answer = await rig.AskAsync(key, Chat.Body(stream: true));
+
+            Assert.True(answer.Status == 200 && answer.Text == expected, $"{name}, seed {seed}: {answer}");
+        }
+        await rig.QuietAsync();
+        Assert.All(await rig.RecordsAsync(), r => Assert.Equal(script.Contains(Hidden, StringComparison.Ordinal) ? UsageSource.Provider : UsageSource.Estimated, r.Source));
+    }
+
+    [Fact]
+    public async Task Event_LargerThanTheLimit_PassesUnread()
+    {
+        await using var upstream = new ScriptedUpstream();
+        await using var rig = await GatewayRig.StartAsync(settings: s => upstream.Behind(s) with { Forward = new CurateMe.Gateway.Proxy.ForwardOptions { MaxEventBytes = 100_000 } });
+        var key = await rig.KeyAsync();
+        var script = $"data: {new string('x', 500_000)}\n\ndata: [DONE]\n\n";
+        upstream.Answer(script, type: "text/event-stream");
+
+        Assert.Equal(script, (await rig.AskAsync(key, Chat.Body(stream: true))).Text);
+
+        Assert.Equal(UsageSource.Estimated, (await rig.RecordAsync()).Source);
+    }
+
+    [Theory]
+    [InlineData("split=1")]
+    [InlineData("split=1;crlf=1;keepalive=1")]
+    [InlineData("keepalive=1;chunk_delay_ms=1")]
+    public async Task Stream_OfTheSimulator_IsWholeAndItsTrailersAreTheRecord(string sim)
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync();
+
+        var answer = await rig.AskAsync(key, Chat.Body(stream: true), sim);
+
+        Assert.Contains("data: [DONE]", answer.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("prompt_tokens", answer.Text, StringComparison.Ordinal);
+        var record = Assert.Single(await rig.AssertBooksAsync());
+        Assert.Equal(record.Hold, answer.Cost);
+        Assert.Equal(record.Cost.ToString(), answer.Trailer("X-CM-Cost"));
+        Assert.Equal(record.Cost.ToString(), answer.Trailer("X-CM-Daily-Cost"));
+        Assert.Equal("100", answer.Trailer("X-CM-Daily-Budget"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Http2_PlainAndStream_HaveTheSameHeadersAndTrailers(bool stream)
+    {
+        await using var rig = await GatewayRig.StartAsync(host: static b => b.WebHost.ConfigureKestrel(static k => k.ConfigureEndpointDefaults(static e => e.Protocols = HttpProtocols.Http2)));
+        var key = await rig.KeyAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Post, Chat.Path)
+        {
+            Content = new StringContent(Chat.Body(stream: stream), Encoding.UTF8, "application/json"),
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+
+        var answer = await rig.SendAsync(key, request);
+
+        Assert.True(answer.Status == 200, answer.ToString());
+        var cost = Assert.Single(await rig.AssertBooksAsync()).Cost.ToString();
+        Assert.Equal(cost, stream ? answer.Trailer("X-CM-Cost") : answer.Header("X-CM-Cost"));
+        Assert.True(!stream || answer.Text.EndsWith("data: [DONE]\n\n", StringComparison.Ordinal), answer.Text);
+    }
+
+    [Theory]
+    [InlineData(300)]
+    [InlineData(2000)]
+    public async Task Stream_BrokenByTheProvider_ClientSeesAllThatCameAndNoGoodEnd(int bytes)
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync();
+        using var client = await RawClient.ConnectAsync(rig.Address);
+        await client.SendAsync(RawClient.Request(key, Chat.Body(stream: true), $"fail=cut_after_bytes:{bytes}"));
+
+        var text = await client.ReadToBreakAsync();
+
+        Assert.StartsWith("HTTP/1.1 200", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("\r\n0\r\n", text, StringComparison.Ordinal);
+        Assert.Equal(bytes, Unchunked(text.Split("\r\n\r\n", 2)[1]));
+        await rig.AssertBooksAsync();
+    }
+
+    static int Unchunked(string chunks)
+    {
+        var length = 0;
+        for (var at = 0; at < chunks.Length;)
+        {
+            var line = chunks.IndexOf("\r\n", at, StringComparison.Ordinal);
+            var size = int.Parse(chunks.AsSpan(at, line - at), System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
+            length += size;
+            at = line + 2 + size + 2;
+        }
+        return length;
+    }
+}

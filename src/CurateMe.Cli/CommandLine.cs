@@ -1,0 +1,58 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using CurateMe.Cli.Commands;
+using CurateMe.Client;
+
+namespace CurateMe.Cli;
+
+/// <summary>All commands. Answers are JSON on stdout, everything else goes to stderr.</summary>
+static class CommandLine
+{
+    /// <summary>Nothing is wrong.</summary>
+    public const int Fine = 0;
+
+    /// <summary>The gateway answered, and there is a problem.</summary>
+    public const int Problem = 1;
+
+    /// <summary>The gateway could not be asked.</summary>
+    public const int CouldNotAsk = 2;
+
+    public static async Task<int> RunAsync(string[] args, Gateway gateway, TextWriter output, TextWriter errors)
+    {
+        var root = new RootCommand("Operates a CurateMe gateway: CM_URL says where (http://localhost:8002), ADMIN_TOKEN opens it.")
+        {
+            AnalyticsCommand.Create(gateway, output),
+            ErrorsCommand.Create(gateway, output),
+            AuditCommand.Create(gateway, output),
+        };
+        var parsed = root.Parse(args);
+        var configuration = new InvocationConfiguration { Output = output, Error = errors, EnableDefaultExceptionHandler = false };
+        try
+        {
+            var code = await parsed.InvokeAsync(configuration);
+            return parsed.Errors.Count > 0 ? CouldNotAsk : code;
+        }
+        catch (AdminRefusedException refused)
+        {
+            await errors.WriteLineAsync($"{refused.Error.Message} {refused.Error.Remediation}".Trim());
+            return refused.Status is 401 or 403 or >= 500 ? CouldNotAsk : Problem;
+        }
+        catch (Exception failure) when (failure is CannotAskException or HttpRequestException or JsonException or TaskCanceledException)
+        {
+            await errors.WriteLineAsync(failure.Message);
+            return CouldNotAsk;
+        }
+    }
+
+    /// <summary>Prints an answer as indented JSON.</summary>
+    public static void Print<T>(TextWriter output, T answer, JsonTypeInfo<T> type) where T : class
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        {
+            JsonSerializer.Serialize(writer, answer, type);
+        }
+        output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
+    }
+}

@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Text.Json.Serialization;
+using CurateMe.Client;
+
+namespace CurateMe.Cli.Commands;
+
+/// <summary>What <c>analytics health</c> prints.</summary>
+sealed record HealthReport(
+    bool RedisConnected, double? RedisLatencyMs, bool MongoConnected, double? MongoLatencyMs, long DlqDepth, long QueueDepth, long DroppedRecords, long OldestMs, long LiveHolds);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(HealthReport))]
+sealed partial class ReportJson : JsonSerializerContext;
+
+/// <summary><c>analytics costs today | reconcile | replay-dlq</c> and <c>analytics health</c>.</summary>
+static class AnalyticsCommand
+{
+    /// <summary>Drift up to this many percent is records on their way.</summary>
+    const double NormalDrift = 2;
+
+    public static Command Create(Gateway gateway, TextWriter output)
+    {
+        var org = new Option<string?>("--org") { Description = "One org; else ORG_ID, else all." };
+        var date = new Option<DateOnly?>("--date") { Description = "A UTC day, e.g. 2026-03-17; today when not given." };
+        var today = new Command("today", "Live counters beside the ledger. Exit code 1 when they differ by 2 % or more.") { org };
+        today.SetAction((parsed, ct) => TodayAsync(gateway, parsed.GetValue(org), output, ct));
+        var reconcile = new Command("reconcile", "Rebuilds the counters from the ledger and prints what changed, per org.") { org, date };
+        reconcile.SetAction((parsed, ct) => ReconcileAsync(gateway, parsed.GetValue(org), parsed.GetValue(date), output, ct));
+        var replay = new Command("replay-dlq", "Gives the records that were set aside to the ledger again. Exit code 1 when some remain.");
+        replay.SetAction((_, ct) => ReplayAsync(gateway, output, ct));
+        var health = new Command("health", "The stores and the queues between them. Exit code 1 when a store is away or records are set aside.");
+        health.SetAction((_, ct) => HealthAsync(gateway, output, ct));
+        return new Command("analytics", "Costs and health.") { new Command("costs", "Counters and ledger.") { today, reconcile, replay }, health };
+    }
+
+    static async Task<int> TodayAsync(Gateway gateway, string? org, TextWriter output, CancellationToken ct)
+    {
+        var costs = await gateway.Admin(org).GetCostsTodayAsync(ct);
+        CommandLine.Print(output, costs, AdminJson.Default.CostsToday);
+        return Math.Abs(costs.DriftPct) < NormalDrift ? CommandLine.Fine : CommandLine.Problem;
+    }
+
+    static async Task<int> ReconcileAsync(Gateway gateway, string? org, DateOnly? date, TextWriter output, CancellationToken ct)
+    {
+        CommandLine.Print(output, await gateway.Admin(org).ReconcileAsync(org: null, date, ct), AdminJson.Default.PageReconcileResult);
+        return CommandLine.Fine;
+    }
+
+    static async Task<int> ReplayAsync(Gateway gateway, TextWriter output, CancellationToken ct)
+    {
+        var result = await gateway.Admin(org: null).ReplayDlqAsync(ct);
+        CommandLine.Print(output, result, AdminJson.Default.ReplayResult);
+        return result.Remaining == 0 ? CommandLine.Fine : CommandLine.Problem;
+    }
+
+    static async Task<int> HealthAsync(Gateway gateway, TextWriter output, CancellationToken ct)
+    {
+        var metrics = await gateway.Admin(org: null).GetMetricsAsync(ct);
+        var (recorder, counters, ledger) = (metrics.CostRecorder, metrics.BudgetStore, metrics.Ledger);
+        CommandLine.Print(
+            output,
+            new HealthReport(
+                counters.Connected, counters.LatencyMs, ledger.Connected, ledger.LatencyMs, recorder.DlqDepth, recorder.QueueDepth, recorder.DroppedRecords, recorder.OldestMs, counters.LiveHolds),
+            ReportJson.Default.HealthReport);
+        return counters.Connected && ledger.Connected && recorder is { DlqDepth: 0, DroppedRecords: 0 } ? CommandLine.Fine : CommandLine.Problem;
+    }
+}

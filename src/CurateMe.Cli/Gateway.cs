@@ -1,0 +1,38 @@
+using CurateMe.Client;
+
+namespace CurateMe.Cli;
+
+/// <summary>The gateway that commands ask: at <c>CM_URL</c>, with <c>ADMIN_TOKEN</c>, about <c>ORG_ID</c> where one is set.</summary>
+/// <param name="environment">Reads a variable.</param>
+sealed class Gateway(HttpClient http, Func<string, string?> environment)
+{
+    const string StandardUrl = "http://localhost:8002";
+
+    /// <summary>Longest that one call may take: a rebuild of many orgs takes a while.</summary>
+    static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
+
+    /// <exception cref="CannotAskException"><c>CM_URL</c> is no address.</exception>
+    public static HttpClient Connect(Func<string, string?> environment, HttpMessageHandler? handler = null)
+    {
+        var url = environment("CM_URL") is { Length: > 0 } set ? set : StandardUrl;
+        var http = handler is null ? new HttpClient() : new HttpClient(handler);
+        http.Timeout = Timeout;
+        http.BaseAddress = Uri.TryCreate(url, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" ? address : null;
+        return http;
+    }
+
+    /// <summary>A client, about one org where one is named.</summary>
+    /// <exception cref="CannotAskException">A variable is missing.</exception>
+    public AdminClient Admin(string? org)
+    {
+        if (http.BaseAddress is null)
+        {
+            throw new CannotAskException("CM_URL must be an address such as http://localhost:8002.");
+        }
+        var token = environment("ADMIN_TOKEN") is { Length: > 0 } set ? set : throw new CannotAskException("Set ADMIN_TOKEN to the gateway's admin token.");
+        return new AdminClient(http, token, org ?? (environment("ORG_ID") is { Length: > 0 } own ? own : null));
+    }
+}
+
+/// <summary>The question could not be put: exit code 2.</summary>
+sealed class CannotAskException(string message) : Exception(message);

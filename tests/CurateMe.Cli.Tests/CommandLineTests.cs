@@ -1,0 +1,126 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace CurateMe.Cli.Tests;
+
+public sealed class CommandLineTests
+{
+    // Answers every request alike and remembers the last one.
+    sealed class ScriptedGateway(HttpStatusCode status, string body) : HttpMessageHandler
+    {
+        public string? Request { get; private set; }
+        public string? Token { get; private set; }
+        public string? Org { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Request = $"{request.Method} {request.RequestUri!.PathAndQuery}";
+            Token = request.Headers.Authorization?.Parameter;
+            Org = request.Headers.TryGetValues("X-Org-ID", out var values) ? values.Single() : null;
+            return Task.FromResult(new HttpResponseMessage(status) { Content = new StringContent(body, Encoding.UTF8, "application/json") });
+        }
+    }
+
+    static async Task<(int Code, string Output, string Errors)> RunAsync(ScriptedGateway gateway, Func<string, string?> environment, params string[] args)
+    {
+        using var http = Gateway.Connect(environment, gateway);
+        using var output = new StringWriter();
+        using var errors = new StringWriter();
+        var code = await CommandLine.RunAsync(args, new Gateway(http, environment), output, errors);
+        return (code, output.ToString(), errors.ToString());
+    }
+
+    static string? Environment(string name) => name == "ADMIN_TOKEN" ? "secret" : null;
+
+    static string Today(string drift) => $$"""
+        {"mode":"embedded","org_id":null,"date":"2026-05-04","redis_daily_total":42.15,"mongodb_daily_total":38.90,"drift_pct":{{drift}},
+         "last_redis_write":"2026-05-04T14:32:01Z","last_mongo_write":null,"held":0,"reset":0,"queue_depth":0,"dlq_depth":0}
+        """;
+
+    [Theory]
+    [InlineData("7.7", 1)]
+    [InlineData("-2", 1)]
+    [InlineData("1.9", 0)]
+    [InlineData("0", 0)]
+    public async Task CostsToday_PrintsTheFigures_AndFailsOnDrift(string drift, int expected)
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, Today(drift));
+        var (code, output, _) = await RunAsync(gateway, Environment, "analytics", "costs", "today");
+        Assert.Equal((expected, "GET /gateway/admin/costs/today", "secret", null), (code, gateway.Request, gateway.Token, gateway.Org));
+        var json = JsonNode.Parse(output)!;
+        Assert.Equal("42.15", json["redis_daily_total"]!.ToJsonString());
+        Assert.Equal("38.9", json["mongodb_daily_total"]!.ToJsonString());
+        Assert.Equal("2026-05-04T14:32:01Z", (string?)json["last_redis_write"]);
+        Assert.Equal("embedded", (string?)json["mode"]);
+    }
+
+    [Theory]
+    [InlineData(0, true, 0)]
+    [InlineData(3, true, 1)]
+    [InlineData(0, false, 1)]
+    public async Task Health_PrintsTheRunbooksFields(int dlq, bool connected, int expected)
+    {
+        var body = $$"""
+            {"cost_recorder":{"queue_depth":2,"dropped_records":0,"workers":2,"batch_size":20,"oldest_ms":5,"dlq_depth":{{dlq}},"recorded":9,"retries":0,"last_error":null},
+             "budget_store":{"connected":{{(connected ? "true" : "false")}},"latency_ms":0.5,"live_holds":1,"last_write":null},"ledger":{"connected":true,"latency_ms":1.5,"last_write":null},"requests":{} }
+            """;
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, body);
+        var (code, output, _) = await RunAsync(gateway, Environment, "analytics", "health");
+        Assert.Equal(expected, code);
+        var json = JsonNode.Parse(output)!;
+        Assert.Equal((connected, 0.5, true, 1.5, dlq, 2), ((bool)json["redis_connected"]!, (double)json["redis_latency_ms"]!, (bool)json["mongo_connected"]!, (double)json["mongo_latency_ms"]!, (int)json["dlq_depth"]!, (int)json["queue_depth"]!));
+    }
+
+    [Fact]
+    public async Task Commands_ForOneOrg_NameIt()
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, """{"data":[],"next_cursor":null}""");
+        var (code, _, _) = await RunAsync(gateway, Environment, "analytics", "costs", "reconcile", "--org", "org_a", "--date", "2026-03-17");
+        Assert.Equal((0, "POST /gateway/admin/costs/reconcile", "org_a"), (code, gateway.Request, gateway.Org));
+        await RunAsync(gateway, Environment, "errors", "by-source", "gateway");
+        Assert.Equal(("GET /gateway/admin/errors?source=gateway", null), (gateway.Request, gateway.Org));
+    }
+
+    [Theory]
+    [InlineData("{\"replayed\":3,\"remaining\":0}", 0)]
+    [InlineData("{\"replayed\":3,\"remaining\":1}", 1)]
+    public async Task ReplayDlq_FailsWhileRecordsRemain(string body, int expected)
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, body);
+        Assert.Equal(expected, (await RunAsync(gateway, Environment, "analytics", "costs", "replay-dlq")).Code);
+    }
+
+    [Theory]
+    [InlineData("{\"ok\":true,\"entries\":3,\"first_fault\":null}", 0)]
+    [InlineData("{\"ok\":false,\"entries\":3,\"first_fault\":\"entry 2 was changed\"}", 1)]
+    public async Task AuditVerify_FailsWhenTheChainIsBroken(string body, int expected)
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, body);
+        Assert.Equal(expected, (await RunAsync(gateway, Environment, "audit", "verify")).Code);
+    }
+
+    [Theory]
+    [InlineData(HttpStatusCode.Unauthorized, 2)]
+    [InlineData(HttpStatusCode.ServiceUnavailable, 2)]
+    [InlineData(HttpStatusCode.NotFound, 1)]
+    public async Task Refusals_GoToStderr_WithAnExitCode(HttpStatusCode status, int expected)
+    {
+        using var gateway = new ScriptedGateway(status, """{"error":{"message":"No.","type":"t","param":null,"code":"c","gateway_error_code":"g"}}""");
+        var (code, output, errors) = await RunAsync(gateway, Environment, "audit", "revert", "7");
+        Assert.Equal((expected, "", "No."), (code, output, errors.Trim()));
+    }
+
+    [Fact]
+    public async Task Commands_WithoutTokenOrArguments_CannotAsk()
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, Today("0"));
+        var (code, _, errors) = await RunAsync(gateway, _ => null, "analytics", "health");
+        Assert.Equal(2, code);
+        Assert.Contains("ADMIN_TOKEN", errors);
+        Assert.Equal(2, (await RunAsync(gateway, Environment, "analytics", "wealth")).Code);
+        Assert.Equal(2, (await RunAsync(gateway, name => name == "CM_URL" ? "nowhere" : "x", "analytics", "health")).Code);
+        Assert.Null(gateway.Request);
+    }
+}

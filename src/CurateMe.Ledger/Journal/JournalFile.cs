@@ -24,6 +24,7 @@ public sealed partial class JournalFile : IAsyncDisposable
     long reserved;
     long settled;
     long recorded;
+    int disposed;
     volatile string? fault;
     volatile Action? onSettled;
 
@@ -283,6 +284,10 @@ public sealed partial class JournalFile : IAsyncDisposable
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref disposed, 1) == 1)
+        {
+            return;
+        }
         if (flusher is not null)
         {
             await flusher.DisposeAsync();

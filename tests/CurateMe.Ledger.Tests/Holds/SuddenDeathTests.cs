@@ -42,7 +42,7 @@ public sealed class SuddenDeathTests
             var next = rig.Crash();
             traffic.Stop();
             await Task.WhenAll(workers);
-            await rig.Journal.DisposeAsync();
+            await rig.DisposeAsync();
             rig = next;
         }
         ledger.BeforeSync = null;

@@ -260,6 +260,10 @@ public sealed class RecorderTests
     [InlineData(2, 0, 256)]
     [InlineData(2, 10_001, 256)]
     [InlineData(2, 20, 0)]
-    public void Make_OptionOutOfRange_IsRefused(int workers, int batch, int ahead) =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => LedgerRig.Make(options: Options(workers, batch, ahead)));
+    public async Task Make_OptionOutOfRange_IsRefused(int workers, int batch, int ahead)
+    {
+        await using var rig = LedgerRig.Make();
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Recorder(rig.Journal, rig.Ledger, rig.Counters, Options(workers, batch, ahead), rig.Clock));
+    }
 }

@@ -10,7 +10,7 @@ readonly record struct ConfigChange(string Collection, string Id, string? OrgId,
 /// Tells caches which documents changed: at once for changes made by this process, and within <see cref="PollInterval"/> for those of other
 /// replicas, by asking the store for what is newer than the last revision seen.
 /// </summary>
-sealed partial class ConfigChanges(IConfigStore store, TimeProvider time, ILogger<ConfigChanges> logger) : BackgroundService
+sealed partial class ConfigChanges(IConfigStore store, ILogger<ConfigChanges> logger) : BackgroundService
 {
     /// <summary>How often the store is asked. Every change is in force everywhere in less than a second.</summary>
     public static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(300);
@@ -18,6 +18,7 @@ sealed partial class ConfigChanges(IConfigStore store, TimeProvider time, ILogge
     /// <summary>Most changes read in one call.</summary>
     const int BatchSize = 500;
 
+    readonly SemaphoreSlim _wake = new(0, 1);
     long _seen = -1;
     bool _away;
 
@@ -27,6 +28,22 @@ sealed partial class ConfigChanges(IConfigStore store, TimeProvider time, ILogge
     /// <summary>Called when changes may have been missed: forget everything that was read before.</summary>
     public event Action? Missed;
 
+    /// <summary>Called after this process has stored a change. Must not block or throw.</summary>
+    public event Action? Published;
+
+    /// <summary>Asks the store soon, not only at the next interval.</summary>
+    public void Wake()
+    {
+        try
+        {
+            _wake.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is awake already.
+        }
+    }
+
     /// <summary>Announces what this process has just stored.</summary>
     public void Publish(IReadOnlyList<ConfigWrite> writes)
     {
@@ -34,6 +51,7 @@ sealed partial class ConfigChanges(IConfigStore store, TimeProvider time, ILogge
         {
             Changed?.Invoke(new ConfigChange(write.Collection, write.Id, write.OrgId, write.Lookup, write.ExpectedVersion == 0));
         }
+        Published?.Invoke();
     }
 
     /// <summary>Reads what is new; public so that a test need not wait.</summary>
@@ -57,12 +75,11 @@ sealed partial class ConfigChanges(IConfigStore store, TimeProvider time, ILogge
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(PollInterval, time);
         do
         {
             await TryPollAsync(stoppingToken);
         }
-        while (await NextAsync(timer, stoppingToken));
+        while (await NextAsync(stoppingToken));
     }
 
     // The store may be away for hours; what was read before stays in force until it is back.
@@ -92,11 +109,12 @@ sealed partial class ConfigChanges(IConfigStore store, TimeProvider time, ILogge
         }
     }
 
-    static async ValueTask<bool> NextAsync(PeriodicTimer timer, CancellationToken ct)
+    async ValueTask<bool> NextAsync(CancellationToken ct)
     {
         try
         {
-            return await timer.WaitForNextTickAsync(ct);
+            await _wake.WaitAsync(PollInterval, ct);
+            return true;
         }
         catch (OperationCanceledException)
         {

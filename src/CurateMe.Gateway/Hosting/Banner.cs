@@ -15,7 +15,7 @@ static class Banner
                 .Append("  this machine and nobody bills you. Configure a provider key to go live, e.g. Providers__openai__ApiKey.\n\n");
         }
         text.Append($"  listening    {address}\n")
-            .Append($"  stores       embedded: counters in process, ledger in SQLite\n")
+            .Append(settings.Shared is { } shared ? $"  stores       shared: counters at {shared.Redis}, ledger in MongoDB\n" : "  stores       embedded: counters in process, ledger in SQLite\n")
             .Append($"  data         {settings.DataDirectory}\n")
             .Append($"  providers    {Providers(settings)}\n")
             .Append($"  prices       {settings.Prices.Version}\n")

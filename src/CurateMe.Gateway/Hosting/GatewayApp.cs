@@ -6,10 +6,12 @@ using CurateMe.Gateway.Proxy;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
+using CurateMe.Ledger.Errors;
 using CurateMe.Ledger.Holds;
 using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Reconciliation;
 using CurateMe.Ledger.Records;
+using CurateMe.Ledger.Redis;
 using CurateMe.Ledger.Sqlite;
 
 namespace CurateMe.Gateway.Hosting;
@@ -44,6 +46,10 @@ static class GatewayApp
         HealthEndpoints.Map(app);
         app.MapAdmin();
         var metrics = app.Services.GetRequiredService<RequestMetrics>();
+        if (app.Services.GetService<DeadLetters>() is { } letters)
+        {
+            app.Services.GetRequiredService<GatewayFigures>().DlqDepth = async ct => await letters.DepthAsync(ct) ?? 0;
+        }
         app.Services.GetRequiredService<GatewayFigures>().Requests = () => new Dictionary<string, long> { ["settled"] = metrics.Settled, ["refused"] = metrics.Refused };
         return app;
     }
@@ -53,14 +59,22 @@ static class GatewayApp
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(settings);
         services.AddSingleton(_ => JournalFile.Open(settings.Journal));
-        services.AddSingleton<ICounterStore, InProcessCounters>();
-        services.AddSingleton<IUsageLedger>(s => SqliteLedger.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IConfigStore>(_ => SqliteConfigStore.Open(settings.DataDirectory));
+        services.AddSingleton<ErrorEvents>();
+        if (settings.Shared is { } shared)
+        {
+            services.AddSharedStores(shared);
+        }
+        else
+        {
+            services.AddSingleton<ICounterStore, InProcessCounters>();
+            services.AddSingleton<IUsageLedger>(s => SqliteLedger.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>()));
+            services.AddSingleton<IConfigStore>(_ => SqliteConfigStore.Open(settings.DataDirectory));
+            services.AddSingleton<Reconciler>();
+        }
         services.AddSingleton(settings.Recorder);
         services.AddSingleton<Recorder>();
         services.AddSingleton<HoldDesk>();
         services.AddSingleton<CounterResets>();
-        services.AddSingleton<Reconciler>();
         services.AddSingleton<LedgerService>();
         services.AddHostedService(s => s.GetRequiredService<LedgerService>());
     }

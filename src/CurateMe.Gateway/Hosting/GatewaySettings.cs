@@ -3,8 +3,10 @@ using CurateMe.Gateway.Configuration;
 using CurateMe.Gateway.Providers;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Journal;
+using CurateMe.Ledger.Mongo;
 using CurateMe.Ledger.Pricing;
 using CurateMe.Ledger.Records;
+using CurateMe.Resp;
 
 namespace CurateMe.Gateway.Hosting;
 
@@ -13,6 +15,9 @@ sealed record GatewaySettings
 {
     /// <summary><c>CM_DATA_DIR</c>: where everything that must last lies.</summary>
     public required string DataDirectory { get; init; }
+
+    /// <summary><c>REDIS_URL</c> and <c>MONGODB_URL</c>; null is the embedded default.</summary>
+    public SharedSettings? Shared { get; init; }
 
     /// <summary><c>ADMIN_TOKEN</c>; null has one made at the first start.</summary>
     public string? AdminToken { get; init; }
@@ -31,10 +36,11 @@ sealed record GatewaySettings
     {
         var faults = new ConfigurationFaults();
         var directory = Path.GetFullPath(configuration["CM_DATA_DIR"] is { Length: > 0 } given ? given : "data");
-        CheckStores(configuration, faults);
+        var shared = ReadStores(configuration, faults);
         var settings = new GatewaySettings
         {
             DataDirectory = directory,
+            Shared = shared,
             AdminToken = ReadAdminToken(configuration, faults),
             Demo = demo,
             Recorder = new RecorderOptions
@@ -51,7 +57,7 @@ sealed record GatewaySettings
         return settings;
     }
 
-    static void CheckStores(IConfiguration configuration, ConfigurationFaults faults)
+    static SharedSettings? ReadStores(IConfiguration configuration, ConfigurationFaults faults)
     {
         var redis = !string.IsNullOrEmpty(configuration["REDIS_URL"]);
         var mongo = !string.IsNullOrEmpty(configuration["MONGODB_URL"]);
@@ -63,9 +69,19 @@ sealed record GatewaySettings
         {
             faults.Add("REDIS_URL", "is missing while MONGODB_URL is set; shared mode needs both, the embedded default neither");
         }
-        if (mongo && redis)
+        if (!mongo || !redis)
         {
-            faults.Add("REDIS_URL", "and MONGODB_URL ask for shared stores, which this release does not have; leave both out");
+            return null;
+        }
+        try
+        {
+            var allow = configuration["Redis:AllowEviction"] is { } text && bool.TryParse(text, out var yes) && yes;
+            return new SharedSettings(RespOptions.Parse(configuration["REDIS_URL"]!), new MongoOptions { Url = configuration["MONGODB_URL"]! }, allow);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException)
+        {
+            faults.Add("REDIS_URL", "cannot be read: " + e.Message);
+            return null;
         }
     }
 

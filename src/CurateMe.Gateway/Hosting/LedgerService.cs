@@ -15,7 +15,8 @@ namespace CurateMe.Gateway.Hosting;
 /// </list>
 /// </summary>
 sealed partial class LedgerService(
-    JournalFile journal, ICounterStore counters, HoldDesk desk, Recorder recorder, Reconciler reconciler, TimeProvider time, ILogger<LedgerService> logger)
+    JournalFile journal, ICounterStore counters, HoldDesk desk, Recorder recorder, Reconciler reconciler, TimeProvider time, ILogger<LedgerService> logger,
+    SharedWork? shared = null)
     : IHostedService, IAsyncDisposable
 {
     /// <summary>Longest the start waits for the ledger to take what the journal holds.</summary>
@@ -56,7 +57,14 @@ sealed partial class LedgerService(
         {
             throw new LedgerUnavailableException($"The ledger did not take what the journal holds within {CatchUpTimeout.TotalMinutes} minutes: {recorder.Figures.LastError}");
         }
-        await reconciler.RebuildAllAsync(DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime), cancellationToken);
+        if (shared is not null)
+        {
+            await shared.StartAsync(cancellationToken);
+        }
+        else
+        {
+            await reconciler.RebuildAllAsync(DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime), cancellationToken);
+        }
         sweeping = Task.Run(SweepAsync, CancellationToken.None);
         Ready = true;
     }
@@ -95,6 +103,10 @@ sealed partial class LedgerService(
                 foreach (var record in await desk.ExpireAsync(stop.Token))
                 {
                     Log.PresumedHold(logger, record.Id, record.OrgId, record.Cost.ToString());
+                }
+                if (shared is not null)
+                {
+                    await shared.RunAsync(stop.Token);
                 }
                 if (journal.Fault is { } fault && !journal.RetryUnwritten())
                 {

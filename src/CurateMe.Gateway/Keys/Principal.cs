@@ -35,7 +35,8 @@ sealed class Principal
         var keyNode = new BudgetNode(NodeKind.Key, key.KeyId, key.DailyBudget, key.MonthlyBudget, RequestsPerMinute: key.RateLimitRpm, MaxConcurrency: key.MaxConcurrency);
         Path = new BudgetPath(org.OrgId, team is null
             ? [orgNode, keyNode]
-            : [orgNode, new BudgetNode(NodeKind.Team, team.TeamId, team.DailyBudget, team.MonthlyBudget), keyNode]);
+            : [orgNode, new BudgetNode(NodeKind.Team, team.TeamId, team.DailyBudget, team.MonthlyBudget), keyNode])
+        { OnStoreLoss = (StoreLoss)policy.OnBudgetStoreLoss };
     }
 
     public string KeyId => _key.KeyId;
@@ -75,7 +76,7 @@ sealed class Principal
     /// <summary>The path with a runner's session at its end.</summary>
     /// <param name="limit">Dollars over the session's life; null is unlimited.</param>
     public BudgetPath PathWithSession(string? runnerId, string sessionId, NanoUsd? limit) =>
-        new(OrgId, [.. Path.Nodes, new BudgetNode(NodeKind.Session, SessionNodeId(runnerId, sessionId), LifeLimit: limit)]);
+        new(OrgId, [.. Path.Nodes, new BudgetNode(NodeKind.Session, SessionNodeId(runnerId, sessionId), LifeLimit: limit)]) { OnStoreLoss = Path.OnStoreLoss };
 
     /// <summary>A session's node, and its id in usage records: its name within its runner, because callers choose the names.</summary>
     public static string SessionNodeId(string? runnerId, string sessionId) => runnerId is null ? sessionId : $"{runnerId}/{sessionId}";

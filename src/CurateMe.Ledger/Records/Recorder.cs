@@ -21,6 +21,7 @@ public sealed class Recorder : IAsyncDisposable
     readonly SemaphoreSlim ahead;
     readonly Lock gate = new();
     readonly LinkedList<Batch> inFlight = [];
+    readonly System.Collections.Concurrent.ConcurrentQueue<Batch> aside = new();
     Task running = Task.CompletedTask;
     int sleeping;
     JournalPosition passed;
@@ -52,6 +53,9 @@ public sealed class Recorder : IAsyncDisposable
         journal.OnSettled(Wake);
     }
 
+    /// <summary>Takes a copy of a batch that the ledger refused <see cref="RecorderOptions.TriesBeforeDeadLetter"/> times; the journal keeps its own. Set before the start.</summary>
+    public Func<IReadOnlyList<UsageRecord>, CancellationToken, Task>? DeadLetters { get; set; }
+
     /// <summary>What is queued and how it goes.</summary>
     public RecorderFigures Figures
     {
@@ -70,7 +74,7 @@ public sealed class Recorder : IAsyncDisposable
 
     /// <summary>Starts moving, from the last checkpoint on.</summary>
     public void Start() =>
-        running = Task.WhenAll([Task.Run(DispatchAsync), .. Enumerable.Range(0, options.Workers).Select(_ => Task.Run(WorkAsync))]);
+        running = Task.WhenAll([Task.Run(DispatchAsync), Task.Run(RetryAsideAsync), .. Enumerable.Range(0, options.Workers).Select(_ => Task.Run(WorkAsync))]);
 
     /// <summary>Waits until the ledger has everything settled before this call, or the token is cancelled.</summary>
     public async Task DrainAsync(CancellationToken ct)
@@ -184,9 +188,13 @@ public sealed class Recorder : IAsyncDisposable
         await foreach (var batch in batches.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
         {
             var wait = options.RetryFrom;
-            while (!await TryRecordAsync(batch).ConfigureAwait(false))
+            for (var tries = 1; !await TryRecordAsync(batch).ConfigureAwait(false); tries++)
             {
                 Interlocked.Increment(ref retries);
+                if (tries % options.TriesBeforeDeadLetter == 0 && await SetAsideAsync(batch).ConfigureAwait(false))
+                {
+                    break;
+                }
                 try
                 {
                     await Task.Delay(wait, time, stop.Token).ConfigureAwait(false);
@@ -198,6 +206,50 @@ public sealed class Recorder : IAsyncDisposable
                 }
                 wait = wait * 2 < options.RetryTo ? wait * 2 : options.RetryTo;
             }
+        }
+    }
+
+    async Task<bool> SetAsideAsync(Batch batch)
+    {
+        if (DeadLetters is not { } letters)
+        {
+            return false;
+        }
+        try
+        {
+            await letters(batch.Records, stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // Nowhere to set it aside: it goes on being tried from here.
+            lastError = e.Message;
+            return false;
+        }
+        aside.Enqueue(batch);
+        return true;
+    }
+
+    // What was set aside keeps its place in the journal until the ledger has it.
+    async Task RetryAsideAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(options.RetryTo, time, stop.Token).ConfigureAwait(false);
+                for (var rest = aside.Count; rest > 0 && aside.TryPeek(out var batch); rest--)
+                {
+                    if (!await TryRecordAsync(batch).ConfigureAwait(false))
+                    {
+                        break;
+                    }
+                    aside.TryDequeue(out _);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped; the journal has them.
         }
     }
 

@@ -18,6 +18,9 @@ public sealed class RecorderOptions
     /// <summary>How often the place in the journal is saved; after a crash, what came later is written to the ledger again, which changes nothing there.</summary>
     public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Failed tries after which a batch is set aside, where there is a place for it: others go on, and it is tried again now and then.</summary>
+    public int TriesBeforeDeadLetter { get; init; } = 8;
+
     /// <summary>Shortest and longest wait between tries while the ledger is away.</summary>
     public TimeSpan RetryFrom { get; init; } = TimeSpan.FromMilliseconds(100);
     public TimeSpan RetryTo { get; init; } = TimeSpan.FromSeconds(5);

@@ -1,0 +1,93 @@
+using CurateMe.Ledger.Errors;
+using CurateMe.Ledger.Records;
+using CurateMe.Ledger.Redis;
+using CurateMe.Resp;
+
+namespace CurateMe.Gateway.Hosting;
+
+/// <summary>What a replica on shared stores does beside its requests.</summary>
+sealed partial class SharedWork(
+    SharedSettings settings, RespClient client, RedisStore store, DeadLetters letters, Recorder recorder, ErrorEvents events, TimeProvider time, ILogger<SharedWork> logger)
+{
+    /// <summary>Longest the start waits for Redis; without it, it goes on alone.</summary>
+    static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often the servers' settings are looked at.</summary>
+    static readonly TimeSpan LookEvery = TimeSpan.FromMinutes(1);
+
+    long lookedAt;
+
+    /// <summary>What was last found of the servers.</summary>
+    public IReadOnlyList<RedisServerState> Servers { get; private set; } = [];
+
+    /// <exception cref="InvalidOperationException">A server evicts keys, and that was not allowed.</exception>
+    public async Task StartAsync(CancellationToken ct)
+    {
+        recorder.DeadLetters = letters.AddAsync;
+        try
+        {
+            await client.WaitForConnectionAsync(ct).WaitAsync(ConnectPatience, time, ct);
+            await LookAsync(ct);
+        }
+        catch (Exception e) when (e is TimeoutException or RespException)
+        {
+            events.Add("gateway", "budget_store_unavailable", e.Message);
+            Log.Away(logger, e.Message);
+        }
+        if (!settings.AllowEviction && Servers.FirstOrDefault(static s => s.Evicts) is { } evicting)
+        {
+            throw new InvalidOperationException(
+                $"Redis at {evicting.Address} has maxmemory-policy {evicting.EvictionPolicy}, which drops money to make room. Set it to noeviction, or set Redis__AllowEviction=true to start all the same.");
+        }
+        await store.Replicas.StartAsync(ct);
+    }
+
+    /// <summary>Once a second: reconciles what came late, and brings set-aside records to a ledger that answers again.</summary>
+    public async Task RunAsync(CancellationToken ct)
+    {
+        try
+        {
+            var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+            foreach (var org in store.TakeLate())
+            {
+                await store.Reconciler.RunAsync(org, today, apply: true, ct);
+            }
+            if (await letters.DepthAsync(ct) > 0 && recorder.Figures.LastError is null)
+            {
+                var (replayed, added) = await letters.ReplayAsync(ct);
+                Log.Replayed(logger, replayed, added);
+            }
+            if (time.GetElapsedTime(lookedAt) >= LookEvery)
+            {
+                await LookAsync(ct);
+            }
+        }
+        catch (Exception e) when (e is RespException or LedgerUnavailableException or Ledger.Budgets.CounterStoreUnavailableException)
+        {
+            events.Add("gateway", "shared_store_unavailable", e.Message);
+        }
+    }
+
+    async Task LookAsync(CancellationToken ct)
+    {
+        lookedAt = time.GetTimestamp();
+        Servers = await RedisServerState.ReadAsync(client, ct);
+        foreach (var warning in Servers.SelectMany(static s => s.Warnings))
+        {
+            events.Add("redis", "server_settings", warning);
+            Log.Settings(logger, warning);
+        }
+    }
+
+    static partial class Log
+    {
+        [LoggerMessage(2101, LogLevel.Warning, "Redis does not answer at the start, going on alone: {Reason}")]
+        public static partial void Away(ILogger logger, string reason);
+
+        [LoggerMessage(2102, LogLevel.Information, "{Count} records left the list of those set aside; {Added} of them were new to the ledger")]
+        public static partial void Replayed(ILogger logger, int count, int added);
+
+        [LoggerMessage(2103, LogLevel.Warning, "Redis: {Warning}")]
+        public static partial void Settings(ILogger logger, string warning);
+    }
+}

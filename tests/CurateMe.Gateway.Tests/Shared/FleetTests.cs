@@ -1,0 +1,94 @@
+using System.Net;
+using CurateMe.Resp;
+using CurateMe.Testing.Redis;
+using Xunit;
+
+namespace CurateMe.Gateway.Tests.Shared;
+
+/// <summary>Three real gateways on one Redis and one MongoDB.</summary>
+public sealed class FleetTests
+{
+    static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task AC01_ThreeReplicas_BudgetForExactlyK_AdmitExactlyK()
+    {
+        await using var fleet = await Fleet.StartAsync(3);
+        await ExactlyAsync(fleet, fits: 41, wishes: 600);
+    }
+
+    [Fact]
+    public async Task AC17_ThreeReplicasOnACluster_BudgetForExactlyK_AdmitExactlyK()
+    {
+        Assert.SkipUnless(RedisServer.IsInstalled, RedisServer.Missing);
+        await using var cluster = await RedisCluster.StartAsync();
+        await using var fleet = await Fleet.StartAsync(3, cluster);
+        await ExactlyAsync(fleet, fits: 23, wishes: 300);
+    }
+
+    [Fact]
+    public async Task AC10_KilledReplicaFlushedAndPausedRedis_LedgerIsTheBillAndNothingStaysHeld()
+    {
+        await using var fleet = await Fleet.StartAsync(3);
+        var key = await fleet.OrgAsync("org_chaos", dailyBudget: 1_000);
+        await fleet.ChatsAsync(key, 60, atOnce: 20);
+        var load = fleet.ChatsAsync(key, 600, atOnce: 20);
+
+        await Task.Delay(500, Ct);
+        await fleet.Replicas[2].KillAsync();
+        await using (var client = await fleet.Redis.ConnectAsync())
+        {
+            await client.ExecuteAsync(["FLUSHALL"], Ct);
+        }
+        await Task.Delay(500, Ct);
+        await fleet.Redis.KillAsync();
+        await Task.Delay(1000, Ct);
+        await fleet.Redis.StartAgainAsync();
+        await fleet.Replicas[2].StartAsync();
+        var answers = await load;
+        Assert.True(answers.GetValueOrDefault(HttpStatusCode.OK) > 60, Text(answers));
+
+        (long Spent, long Held) day = default;
+        List<(string Id, long Cost, string Source)> records = [];
+        await Fleet.UntilAsync(
+            async () =>
+            {
+                for (var i = 0; i < 3; i++)
+                {
+                    if ((await fleet.HealthAsync(i)).GetProperty("status").GetString() != "healthy") return false;
+                }
+                day = await fleet.DayAsync("org_chaos");
+                records = await fleet.RecordsAsync("org_chaos");
+                return day.Held == 0 && day.Spent == records.Sum(static r => r.Cost);
+            },
+            () => $"counters {day}, ledger {records.Sum(static r => r.Cost)} in {records.Count} records; {Text(answers)}");
+
+        // What was presumed is never below what was billed, and all else is the bill to the integer.
+        Assert.Equal(records.Count, records.Select(static r => r.Id).Distinct(StringComparer.Ordinal).Count());
+        Assert.True(records.Count >= fleet.Simulator.Bill.Entries.Count, $"{records.Count} records, {fleet.Simulator.Bill.Entries.Count} billed");
+        var presumed = records.Count(static r => r.Source == "presumed");
+        Assert.True(records.Count - presumed <= fleet.Simulator.Bill.Entries.Count, $"{records.Count} records, {presumed} presumed");
+    }
+
+    // Every request costs its hold to the nano-dollar, so what fits is known.
+    static async Task ExactlyAsync(Fleet fleet, int fits, int wishes)
+    {
+        await fleet.ChargeWholeHoldsAsync();
+        var free = await fleet.OrgAsync("org_one", dailyBudget: null);
+        Assert.Equal(HttpStatusCode.OK, await fleet.ChatAsync(0, free));
+        long price = 0;
+        await Fleet.UntilAsync(async () => (price = (await fleet.RecordsAsync("org_one")).Sum(static r => r.Cost)) > 0, static () => "the first record is in the ledger");
+        var key = await fleet.OrgAsync("org_k", dailyBudget: ((fits * price) + price - 1) / 1_000_000_000m);
+
+        var answers = await fleet.ChatsAsync(key, wishes);
+
+        Assert.True(answers.GetValueOrDefault(HttpStatusCode.OK) == fits, $"{fits} fit: {Text(answers)}\n{fleet.Replicas[0].Output}");
+        Assert.True(answers.GetValueOrDefault(HttpStatusCode.Forbidden) == wishes - fits, Text(answers));
+        List<(string Id, long Cost, string Source)> records = [];
+        await Fleet.UntilAsync(async () => (records = await fleet.RecordsAsync("org_k")).Count == fits, () => $"{records.Count} of {fits} records are in the ledger");
+        Assert.All(records, record => Assert.Equal(price, record.Cost));
+        Assert.Equal((fits * price, 0), await fleet.DayAsync("org_k"));
+    }
+
+    static string Text(IReadOnlyDictionary<HttpStatusCode, int> answers) => string.Join(", ", answers.Select(static a => $"{a.Value} × {(int)a.Key}"));
+}

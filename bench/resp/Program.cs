@@ -1,5 +1,7 @@
 using System.Globalization;
 using CurateMe.Bench.Resp;
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Redis;
 using CurateMe.Testing.Redis;
 
 // The client against redis-benchmark: the same script, the same server, the same machine, one after the other. Rates depend on the machine, ratios hardly do.
@@ -23,4 +25,30 @@ foreach (var callers in (int[])[1, 8, 64, 256])
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"{callers,7} | {own.Rate,9:0} | {peer,18:0} | {own.Rate / peer,5:0.00} | {own.CpuMicroseconds,25:0.0} | {2 * own.CpuMicroseconds,8:0.0} | {own.Bytes,17:0}"));
 }
+
+Console.WriteLine();
+Console.WriteLine("A hold at four nodes and its settlement, one after the other");
+Console.WriteLine("callers | counters   | pairs /s | CPU µs per pair | commands per pair | bytes per pair");
+RedisCounters? opening = null;
+await using var shared = new RedisCounters(client, new RedisCounterOptions { Replica = "bench", Rebuild = async (org, epoch, ct) => await opening!.OpenAsync(org, epoch, ct) }, TimeProvider.System);
+opening = shared;
+await using var embedded = new InProcessCounters(TimeProvider.System);
+foreach (var callers in (int[])[1, 8, 64, 256])
+{
+    foreach (var (name, store) in new (string, ICounterStore)[] { ("in process", embedded), ("Redis", shared) })
+    {
+        await CountersRunner.RunAsync(store, callers, commands / 20);
+        var before = await CommandsAsync();
+        var load = await CountersRunner.RunAsync(store, callers, commands / 5);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{callers,7} | {name,-10} | {load.Rate,8:0} | {load.CpuMicroseconds,15:0.0} | {(await CommandsAsync() - before) / (commands / 5.0),17:0.00} | {load.Bytes,14:0}"));
+    }
+}
 return 0;
+
+// Scripts that the client sent; those inside them do not count.
+async Task<long> CommandsAsync()
+{
+    var stats = (await client.ExecuteAsync(["INFO", "commandstats"])).AsString()!;
+    return stats.Split("\r\n").Where(static l => l.StartsWith("cmdstat_eval", StringComparison.Ordinal)).Sum(static l => long.Parse(l.Split("calls=")[1].Split(',')[0], CultureInfo.InvariantCulture));
+}

@@ -46,6 +46,7 @@ sealed partial class LedgerService(
             await journal.AppendEndAsync(record);
             Log.PresumedHold(logger, record.Id, record.OrgId, record.Cost.ToString());
         }
+        shared?.NoteRecovered();
         recorder.Start();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(CatchUpTimeout);

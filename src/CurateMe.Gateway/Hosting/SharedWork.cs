@@ -20,10 +20,16 @@ sealed partial class SharedWork(
     /// <summary>What was last found of the servers.</summary>
     public IReadOnlyList<RedisServerState> Servers { get; private set; } = [];
 
+    /// <summary>Before the recorder starts.</summary>
+    public void NoteRecovered()
+    {
+        recorder.DeadLetters = letters.AddAsync;
+        store.NoteRecovered();
+    }
+
     /// <exception cref="InvalidOperationException">A server evicts keys, and that was not allowed.</exception>
     public async Task StartAsync(CancellationToken ct)
     {
-        recorder.DeadLetters = letters.AddAsync;
         try
         {
             await client.WaitForConnectionAsync(ct).WaitAsync(ConnectPatience, time, ct);
@@ -50,7 +56,7 @@ sealed partial class SharedWork(
             var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
             foreach (var org in store.TakeLate())
             {
-                await store.Reconciler.RunAsync(org, today, apply: true, ct);
+                await ReconcileAsync(org, today, ct);
             }
             if (await letters.DepthAsync(ct) > 0 && recorder.Figures.LastError is null)
             {
@@ -65,6 +71,20 @@ sealed partial class SharedWork(
         catch (Exception e) when (e is RespException or LedgerUnavailableException or Ledger.Budgets.CounterStoreUnavailableException)
         {
             events.Add("gateway", "shared_store_unavailable", e.Message);
+        }
+    }
+
+    async Task ReconcileAsync(string org, DateOnly day, CancellationToken ct)
+    {
+        try
+        {
+            await store.Reconciler.RunAsync(org, day, apply: true, ct);
+        }
+        catch (Exception e) when (e is InvalidOperationException or LedgerUnavailableException or Ledger.Budgets.CounterStoreUnavailableException)
+        {
+            // Another replica reconciles it too, or a store is away: again in a second.
+            events.Add("gateway", "reconcile_put_off", $"{org}: {e.Message}");
+            store.NoteLate(org);
         }
     }
 

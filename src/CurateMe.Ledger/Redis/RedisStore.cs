@@ -51,6 +51,22 @@ public sealed class RedisStore : IAsyncDisposable
     public Reconciler Reconciler { get; }
     public RedisReplicas Replicas { get; }
 
+    /// <summary>
+    /// Looks through what an earlier life of this journal left: the counters may have been rebuilt while it was dead, without its records. To be called
+    /// before the recorder starts; reconciled when the ledger has them.
+    /// </summary>
+    public void NoteRecovered()
+    {
+        using var reader = new JournalReader(journal, journal.LastCheckpoint);
+        while (reader.Next() is { } record)
+        {
+            NoteLate(record.OrgId);
+        }
+    }
+
+    /// <summary>Has an org reconciled soon.</summary>
+    public void NoteLate(string orgId) => late.TryAdd(orgId, true);
+
     /// <summary>Orgs whose counters got something after they were rebuilt: reconcile them.</summary>
     public IReadOnlyCollection<string> TakeLate()
     {

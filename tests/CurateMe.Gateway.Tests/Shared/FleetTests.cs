@@ -70,6 +70,25 @@ public sealed class FleetTests
         Assert.True(records.Count - presumed <= fleet.Simulator.Bill.Entries.Count, $"{records.Count} records, {presumed} presumed");
     }
 
+    [Fact]
+    public async Task AC15_KeyDisabledOnOneReplica_IsRefusedOnAll_AndHealthNamesBothStores()
+    {
+        await using var fleet = await Fleet.StartAsync(2);
+        var key = await fleet.OrgAsync("org_key", dailyBudget: 10);
+        Assert.Equal(HttpStatusCode.OK, await fleet.ChatAsync(0, key));
+        Assert.Equal(HttpStatusCode.OK, await fleet.ChatAsync(1, key));
+        var keys = await fleet.AdminAsync(HttpMethod.Get, "/api/v1/admin/keys", org: "org_key");
+        var id = keys.GetProperty("data")[0].GetProperty("key_id").GetString();
+
+        await fleet.AdminAsync(HttpMethod.Post, $"/api/v1/admin/keys/{id}/disable", org: "org_key");
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await fleet.ChatAsync(0, key));
+        await Fleet.UntilAsync(async () => await fleet.ChatAsync(1, key) == HttpStatusCode.Unauthorized, static () => "the other replica knows");
+        var health = await fleet.HealthAsync(1);
+        Assert.True(health.GetProperty("redis_connected").GetBoolean() && health.GetProperty("mongo_connected").GetBoolean(), health.ToString());
+        Assert.Equal((0, 2), (health.GetProperty("dlq_depth").GetInt32(), health.GetProperty("replicas").GetInt32()));
+    }
+
     // Every request costs its hold to the nano-dollar, so what fits is known.
     static async Task ExactlyAsync(Fleet fleet, int fits, int wishes)
     {

@@ -1,0 +1,101 @@
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Journal;
+using CurateMe.Ledger.Records;
+using CurateMe.Ledger.Redis;
+using CurateMe.Resp;
+using CurateMe.Testing;
+using CurateMe.Testing.Budgets;
+using CurateMe.Testing.Records;
+using CurateMe.Testing.Redis;
+using Xunit;
+
+namespace CurateMe.Ledger.Tests.Redis;
+
+public sealed class DeadLettersTests : IAsyncLifetime
+{
+    readonly MemoryLedger _ledger = new();
+    readonly InProcessCounters _counters = new(TimeProvider.System);
+    readonly TemporaryDirectory _directory = new();
+    readonly Wishes _ask = new("org_dlq", () => TimeProvider.System.GetUtcNow());
+    RedisServer? _server;
+    RespClient? _client;
+
+    static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    DeadLetters Letters => new(_client!, _ledger, _counters);
+
+    public async ValueTask InitializeAsync()
+    {
+        Assert.SkipUnless(RedisServer.IsInstalled, RedisServer.Missing);
+        _server = await RedisServer.StartAsync(new RedisServerSetup { Arguments = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"] });
+        _client = await _server.ConnectAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_client is not null) await _client.DisposeAsync();
+        if (_server is not null) await _server.DisposeAsync();
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task I5_LedgerRefusesForLong_BatchesAreSetAsideAndComeBackByThemselves()
+    {
+        await using var journal = JournalFile.Open(new JournalOptions { Directory = _directory.Path, SegmentBytes = 1 << 20 });
+        var options = new RecorderOptions
+        {
+            Workers = 1,
+            BatchSize = 2,
+            TriesBeforeDeadLetter = 2,
+            Linger = TimeSpan.FromMilliseconds(1),
+            RetryFrom = TimeSpan.FromMilliseconds(1),
+            RetryTo = TimeSpan.FromMilliseconds(20),
+        };
+        await using var recorder = new Recorder(journal, _ledger, _counters, options, TimeProvider.System) { DeadLetters = Letters.AddAsync };
+        _ledger.BeforeRecord = static _ => throw new LedgerUnavailableException("away");
+        for (var i = 0; i < 7; i++)
+        {
+            var record = _ask.Record(_ask.Whole());
+            await journal.AppendHoldAsync(record);
+            await journal.AppendEndAsync(Wishes.Settled(record, 10));
+        }
+        recorder.Start();
+        for (var depth = 0L; depth < 7; depth = await Letters.DepthAsync(Ct) ?? 0) await Task.Delay(10, Ct);
+        Assert.Equal(7, recorder.Figures.QueueDepth);
+
+        // Losing the list loses nothing: the journal has its own.
+        await _client!.ExecuteAsync(["FLUSHALL"], Ct);
+        _ledger.BeforeRecord = null;
+        await recorder.DrainAsync(Ct);
+
+        Assert.Equal(7, _ledger.Count);
+        Assert.Equal(0, recorder.Figures.QueueDepth);
+    }
+
+    [Fact]
+    public async Task I8_Replay_DiesInTheMiddle_RepeatsNothingAndLosesNothing()
+    {
+        var records = Enumerable.Range(0, 250).Select(_ => Wishes.Settled(_ask.Record(_ask.Whole()), 10)).ToList();
+        await Letters.AddAsync(records, Ct);
+        var batches = 0;
+        _ledger.AfterRecord = _ => ++batches == 2 ? throw new LedgerUnavailableException("died after the write") : Task.CompletedTask;
+
+        await Assert.ThrowsAsync<LedgerUnavailableException>(() => Letters.ReplayAsync(Ct));
+        Assert.Equal(150, await Letters.DepthAsync(Ct));
+        var (replayed, added) = await Letters.ReplayAsync(Ct);
+
+        Assert.Equal((150, 50), (replayed, added));
+        Assert.Equal(250, _ledger.Count);
+        Assert.Equal(0, await Letters.DepthAsync(Ct));
+    }
+
+    [Fact]
+    public async Task ServerState_EvictingServerWithoutAof_IsNamed()
+    {
+        var state = Assert.Single(await RedisServerState.ReadAsync(_client!, Ct));
+
+        Assert.True(state.Evicts);
+        Assert.Equal(("allkeys-lru", false, 100 << 20, "master"), (state.EvictionPolicy, state.Aof, state.MaxMemory, state.Role));
+        Assert.Equal(2, state.Warnings.Count);
+    }
+}

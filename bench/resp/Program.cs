@@ -40,8 +40,9 @@ foreach (var callers in (int[])[1, 8, 64, 256])
         await CountersRunner.RunAsync(store, callers, commands / 20);
         var before = await CommandsAsync();
         var load = await CountersRunner.RunAsync(store, callers, commands / 5);
+        var sent = (await CommandsAsync() - before) / (commands / 5.0);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{callers,7} | {name,-10} | {load.Rate,8:0} | {load.CpuMicroseconds,15:0.0} | {(await CommandsAsync() - before) / (commands / 5.0),17:0.00} | {load.Bytes,14:0}"));
+            $"{callers,7} | {name,-10} | {load.Rate,8:0} | {load.CpuMicroseconds,15:0.0} | {sent,17:0.00} | {load.Bytes,14:0}"));
     }
 }
 return 0;

@@ -28,7 +28,7 @@ foreach (var callers in (int[])[1, 8, 64, 256])
 
 Console.WriteLine();
 Console.WriteLine("A hold at four nodes and its settlement, one after the other");
-Console.WriteLine("callers | counters   | pairs /s | CPU µs per pair | commands per pair | bytes per pair");
+Console.WriteLine("callers | counters   | pairs /s | CPU µs per pair | commands per pair | server µs per pair | bytes per pair");
 RedisCounters? opening = null;
 await using var shared = new RedisCounters(client, new RedisCounterOptions { Replica = "bench", Rebuild = async (org, epoch, ct) => await opening!.OpenAsync(org, epoch, ct) }, TimeProvider.System);
 opening = shared;
@@ -40,16 +40,20 @@ foreach (var callers in (int[])[1, 8, 64, 256])
         await CountersRunner.RunAsync(store, callers, commands / 20);
         var before = await CommandsAsync();
         var load = await CountersRunner.RunAsync(store, callers, commands / 5);
-        var sent = (await CommandsAsync() - before) / (commands / 5.0);
+        var after = await CommandsAsync();
+        var (sent, busy) = ((after.Calls - before.Calls) / (commands / 5.0), (after.Micros - before.Micros) / (commands / 5.0));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{callers,7} | {name,-10} | {load.Rate,8:0} | {load.CpuMicroseconds,15:0.0} | {sent,17:0.00} | {load.Bytes,14:0}"));
+            $"{callers,7} | {name,-10} | {load.Rate,8:0} | {load.CpuMicroseconds,15:0.0} | {sent,17:0.00} | {busy,18:0.0} | {load.Bytes,14:0}"));
     }
 }
 return 0;
 
-// Scripts that the client sent; those inside them do not count.
-async Task<long> CommandsAsync()
+// Scripts that the client sent, and how long the server was at them; those inside them do not count.
+async Task<(long Calls, long Micros)> CommandsAsync()
 {
     var stats = (await client.ExecuteAsync(["INFO", "commandstats"])).AsString()!;
-    return stats.Split("\r\n").Where(static l => l.StartsWith("cmdstat_eval", StringComparison.Ordinal)).Sum(static l => long.Parse(l.Split("calls=")[1].Split(',')[0], CultureInfo.InvariantCulture));
+    var scripts = stats.Split("\r\n").Where(static l => l.StartsWith("cmdstat_eval", StringComparison.Ordinal)).ToList();
+    return (scripts.Sum(static l => Figure(l, "calls=")), scripts.Sum(static l => Figure(l, "usec=")));
 }
+
+static long Figure(string line, string name) => long.Parse(line.Split(name)[1].Split(',')[0], CultureInfo.InvariantCulture);

@@ -10,7 +10,7 @@ readonly record struct ConfigChange(string Collection, string Id, string? OrgId,
 /// Tells caches which documents changed: at once for changes made by this process, and within <see cref="PollInterval"/> for those of other
 /// replicas, by asking the store for what is newer than the last revision seen.
 /// </summary>
-sealed partial class ConfigChanges(IConfigStore store, ILogger<ConfigChanges> logger) : BackgroundService
+sealed partial class ConfigChanges(IConfigStore store, TimeProvider time, ILogger<ConfigChanges> logger) : BackgroundService
 {
     /// <summary>How often the store is asked. Every change is in force everywhere in less than a second.</summary>
     public static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(300);
@@ -75,6 +75,7 @@ sealed partial class ConfigChanges(IConfigStore store, ILogger<ConfigChanges> lo
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        using var timer = time.CreateTimer(static changes => ((ConfigChanges)changes!).Wake(), this, PollInterval, PollInterval);
         do
         {
             await TryPollAsync(stoppingToken);
@@ -113,7 +114,7 @@ sealed partial class ConfigChanges(IConfigStore store, ILogger<ConfigChanges> lo
     {
         try
         {
-            await _wake.WaitAsync(PollInterval, ct);
+            await _wake.WaitAsync(ct);
             return true;
         }
         catch (OperationCanceledException)

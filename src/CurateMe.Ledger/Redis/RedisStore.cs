@@ -86,11 +86,13 @@ public sealed class RedisStore : IAsyncDisposable
     public async Task RebuildAsync(string orgId, bool force)
     {
         var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var running = rebuilding.GetOrAdd(orgId, mine.Task);
-        if (running != mine.Task)
+        while (rebuilding.GetOrAdd(orgId, mine.Task) is var running && running != mine.Task)
         {
             await running.ConfigureAwait(false);
-            return;
+            if (!force)
+            {
+                return;
+            }
         }
         try
         {

@@ -22,7 +22,7 @@ public sealed class KeyDirectoryTests : IDisposable
 
     public KeyDirectoryTests()
     {
-        _changes = new ConfigChanges(_store, NullLogger<ConfigChanges>.Instance);
+        _changes = new ConfigChanges(_store, TimeProvider.System, NullLogger<ConfigChanges>.Instance);
         _catalogue = new Catalogue(_store, _changes);
         _keys = new KeyDirectory(_catalogue, _changes, TimeProvider.System);
     }
@@ -173,7 +173,7 @@ public sealed class KeyDirectoryTests : IDisposable
         await _changes.PollAsync(default);
         Assert.Equal(KeyState.Active, (await _keys.FindAsync(secret, default))!.StateAt(Now));
 
-        using var elsewhere = new ConfigChanges(_store, NullLogger<ConfigChanges>.Instance);
+        using var elsewhere = new ConfigChanges(_store, TimeProvider.System, NullLogger<ConfigChanges>.Instance);
         await DisableAsync(new Catalogue(_store, elsewhere));
         await _changes.PollAsync(default);
         Assert.Equal(KeyState.Disabled, (await _keys.FindAsync(secret, default))!.StateAt(Now));

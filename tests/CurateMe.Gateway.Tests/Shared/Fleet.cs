@@ -98,7 +98,7 @@ sealed class Fleet : IAsyncDisposable
         }
         catch (HttpRequestException)
         {
-            return 0;
+            return default;
         }
     }
 
@@ -177,6 +177,7 @@ sealed class Fleet : IAsyncDisposable
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
+                UseShellExecute = false,
                 WorkingDirectory = _data.Path,
                 ArgumentList = { Path.Combine(here.Parent!.Parent!.FullName, "CurateMe.Gateway", here.Name, "CurateMe.Gateway.dll"), "--urls", Address.ToString().TrimEnd('/') },
             };

@@ -83,7 +83,7 @@ static class GatewayApp
     {
         services.AddMetrics();
         services.AddSingleton(settings.Forward);
-        services.AddSingleton(_ => new TargetDirectory(settings.Providers, settings.Prices, settings.Forward));
+        services.AddSingleton(s => new TargetDirectory(settings.Providers, settings.Prices, settings.Forward, s.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Forwarder>();
         services.AddSingleton<StreamRelay>();
         services.AddSingleton<ResponseOwners>();

@@ -15,6 +15,9 @@ readonly record struct Wish(NanoUsd Desired, NanoUsd Minimum, long Tokens)
 {
     /// <summary>The gateway chooses the cap and must send it.</summary>
     public bool SendsCap => Tokens > 0;
+
+    /// <summary>This wish with money enough for the other too.</summary>
+    public Wish Covering(in Wish other) => this with { Desired = NanoUsd.Max(Desired, other.Desired), Minimum = NanoUsd.Max(Minimum, other.Minimum) };
 }
 
 /// <summary>The sizes of holds and the words of refusals. No state.</summary>

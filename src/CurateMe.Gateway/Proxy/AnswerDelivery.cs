@@ -13,10 +13,11 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
 {
     readonly Deadlines deadlines = new();
 
-    public async Task DeliverAsync(Call call, Hold hold, RequestFacts facts, OrgPolicy policy)
+    /// <param name="calls">The call, then those to fall back to, in order.</param>
+    public async Task DeliverAsync(IReadOnlyList<Call> calls, Hold hold, RequestFacts facts, OrgPolicy policy)
     {
         var deadline = deadlines.Start(options.TotalTimeout);
-        var exchange = call.Exchange;
+        var exchange = calls[0].Exchange;
         PlainAnswer? plain = null;
         HttpResponseMessage? answer = null;
         ClientStream? client = null;
@@ -27,7 +28,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
             {
                 await using (hold)
                 {
-                    answer = await forwarder.SendAsync(call, hold, deadline.Token);
+                    (var call, answer) = await SendFirstAsync(calls, hold, deadline.Token);
                     hold.Record.StatusCode = (int)answer.StatusCode;
                     var form = answer.IsSuccessStatusCode ? exchange.Dialect.FormOf(facts, answer) : StreamForm.Whole;
                     if (form != StreamForm.Whole)
@@ -68,6 +69,31 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
             plain?.Dispose();
             answer?.Dispose();
             deadlines.Return(deadline);
+        }
+    }
+
+    // The first of the calls that the provider does not fail; the hold covers the dearest.
+    async Task<(Call Call, HttpResponseMessage Answer)> SendFirstAsync(IReadOnlyList<Call> calls, Hold hold, CancellationToken deadline)
+    {
+        for (var i = 0; ; i++)
+        {
+            var call = calls[i];
+            var last = i == calls.Count - 1 || call.Exchange.ClientLeft;
+            hold.Record.Provider = call.Target.Upstream.Row.Name;
+            hold.Record.Model = call.Target.RecordedModel;
+            try
+            {
+                var answer = await forwarder.SendAsync(call, hold, deadline);
+                if (last || !(Forwarder.IsUnbilledFailure((int)answer.StatusCode) || answer.StatusCode == System.Net.HttpStatusCode.TooManyRequests))
+                {
+                    return (call, answer);
+                }
+                hold.NotBilled((int)answer.StatusCode);
+                answer.Dispose();
+            }
+            catch (RefusedException e) when (!last && (e.Code == ErrorCode.UpstreamError || e.Code == ErrorCode.CircuitOpen))
+            {
+            }
         }
     }
 

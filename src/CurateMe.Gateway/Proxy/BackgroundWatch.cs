@@ -91,7 +91,7 @@ sealed class BackgroundWatch(ForwardOptions options, TimeProvider time) : Backgr
             meter.ReadPlain(plain.Memory.Span);
             return plain.Complete ? meter : null;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or Polly.CircuitBreaker.BrokenCircuitException)
         {
             return null;
         }

@@ -24,6 +24,15 @@ sealed class ForwardOptions
     /// <summary>Wait before the first retry; each further one waits twice as long.</summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Calls within <see cref="BreakerWindow"/> that must have been made before their failures count.</summary>
+    public int BreakerCalls { get; set; } = 20;
+
+    /// <summary>Time over which a provider's failures are counted; when half of the calls fail it is left alone.</summary>
+    public TimeSpan BreakerWindow { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a failing provider is left alone before it is tried again.</summary>
+    public TimeSpan BreakerPause { get; set; } = TimeSpan.FromSeconds(15);
+
     /// <summary>Largest single event of a stream, in bytes; a larger one passes unread and the answer is priced by estimate.</summary>
     public int MaxEventBytes { get; set; } = 4 << 20;
 

@@ -1,5 +1,6 @@
 using CurateMe.Gateway.Providers;
 using CurateMe.Ledger.Holds;
+using Polly.CircuitBreaker;
 
 namespace CurateMe.Gateway.Proxy;
 
@@ -40,6 +41,11 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
                 throw new RefusedException(
                     ErrorCode.UpstreamTimeout, $"{call.Target.Upstream.Row.Name} did not answer within {options.TotalTimeout.TotalSeconds:0} s.", "Ask for less output, or stream.");
             }
+            catch (BrokenCircuitException)
+            {
+                hold?.NotBilled(statusCode: 0);
+                throw Resting(call.Target.Upstream.Row);
+            }
             catch (HttpRequestException e) when (mayRetry && NeverSent(e))
             {
             }
@@ -72,10 +78,14 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
         return request;
     }
 
-    static bool IsUnbilledFailure(int status) => status is 500 or 502 or 503 or 504 or 529;
+    public static bool IsUnbilledFailure(int status) => status is 500 or 502 or 503 or 504 or 529;
 
     static bool NeverSent(HttpRequestException e) => e.HttpRequestError is
         HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError;
+
+    RefusedException Resting(ProviderRow row) => new(
+        ErrorCode.CircuitOpen, $"{row.Name} fails so often that it is left alone for {options.BreakerPause.TotalSeconds:0} s.", "Try again then, or name fallbacks in the policy.")
+    { RetryAfterMs = (int)options.BreakerPause.TotalMilliseconds };
 
     static RefusedException Unreachable(ProviderRow row, Exception e) => new(
         ErrorCode.UpstreamError,

@@ -39,6 +39,9 @@ sealed partial class RequestPipeline(
     TimeProvider time,
     ILogger<RequestPipeline> logger)
 {
+    /// <summary>Most fallbacks that one request tries.</summary>
+    public const int MaxFallbacks = 4;
+
     public async Task HandleAsync(HttpContext http, Route route)
     {
         var now = time.GetUtcNow();
@@ -95,7 +98,7 @@ sealed partial class RequestPipeline(
         // 3, 4
         RefuseForeign(facts, principal);
         var policy = principal.Policy;
-        var target = Aim(route, facts, principal);
+        var target = Aim(route, facts.Model, principal);
         var providerKey = ProviderKey(request, keyFromOwnHeader, target);
         var url = target.Upstream.Row.BaseUrl + route.Dialect.UpstreamPath(target.Upstream.Row, facts, target.Model, request);
         if (route.Dialect.Free)
@@ -105,6 +108,11 @@ sealed partial class RequestPipeline(
         }
         var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier);
         var wish = Admission.Size(in quote, facts, target.Price, policy, route.Dialect);
+        var fallbacks = policy.Fallbacks.Count == 0 ? [] : Fallbacks(route, facts, principal, target);
+        foreach (var other in fallbacks)
+        {
+            wish = wish.Covering(other.Wish);
+        }
 
         var caller = await sessions.ResolveAsync(
             principal, CallerLabels.Read(request, "X-CM-Runner-ID"), CallerLabels.Read(request, "X-CM-Session-ID"), exchange.Http.RequestAborted);
@@ -135,16 +143,23 @@ sealed partial class RequestPipeline(
         await using var scope = hold;
 
         // 6, 7, 8
-        var patches = Patches(route.Dialect, body, facts, target, in wish, in quote, record);
+        List<Call> calls = [new Call(exchange, target, url, body, Patches(route.Dialect, body, facts, target, in wish, in quote, record), providerKey)];
+        foreach (var other in fallbacks)
+        {
+            var row = other.Target.Upstream.Row;
+            calls.Add(new Call(
+                exchange, other.Target, row.BaseUrl + route.Dialect.UpstreamPath(row, facts, other.Target.Model, request), body,
+                Patches(route.Dialect, body, facts, other.Target, other.Wish, other.Quote, record), other.Target.Upstream.NextKey()));
+        }
         exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
         metrics.OnForward(time.GetElapsedTime(exchange.Started).TotalSeconds);
-        await delivery.DeliverAsync(new Call(exchange, target, url, body, patches, providerKey), hold, facts, policy);
+        await delivery.DeliverAsync(calls, hold, facts, policy);
         metrics.OnSettled(record);
     }
 
-    Target Aim(Route route, RequestFacts facts, Principal principal)
+    Target Aim(Route route, string name, Principal principal)
     {
-        var wanted = principal.Policy.ModelAliases.GetValueOrDefault(facts.Model, facts.Model);
+        var wanted = principal.Policy.ModelAliases.GetValueOrDefault(name, name);
         var (upstream, model) = targets.Resolve(route, wanted, route.Dialect.Kind);
         if (!principal.Models.Allows(model))
         {
@@ -168,6 +183,34 @@ sealed partial class RequestPipeline(
         }
     }
 
+    readonly record struct Fallback(Target Target, Quote Quote, Wish Wish);
+
+    // Those of the policy's fallbacks that speak the same dialect and that this key may use; the others are passed over.
+    List<Fallback> Fallbacks(Route route, RequestFacts facts, Principal principal, Target first)
+    {
+        List<Fallback> found = [];
+        var policy = principal.Policy;
+        var names = policy.Fallbacks.GetValueOrDefault(facts.Model) ?? policy.Fallbacks.GetValueOrDefault(first.Model) ?? [];
+        foreach (var name in names.Take(MaxFallbacks))
+        {
+            try
+            {
+                var target = Aim(route with { Provider = null }, name, principal);
+                if (target.Upstream.Row is { ApiKey: null, KeyOptional: false })
+                {
+                    continue;
+                }
+                var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier);
+                found.Add(new Fallback(target, quote, Admission.Size(in quote, facts, target.Price, policy, route.Dialect)));
+            }
+            catch (RefusedException)
+            {
+                // Not allowed, not priced or too dear: no fallback for this request.
+            }
+        }
+        return found;
+    }
+
     static void RequireType(HttpRequest request, Dialect dialect)
     {
         if (dialect.RequestType is { } wanted && !(request.ContentType is { } type && type.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) && (type.Length == wanted.Length || type[wanted.Length] is ';' or ' ' or '\t')))
@@ -179,7 +222,7 @@ sealed partial class RequestPipeline(
     static string? ProviderKey(HttpRequest request, bool keyFromOwnHeader, Target target)
     {
         var row = target.Upstream.Row;
-        var key = PresentedKey.Provider(request, keyFromOwnHeader) ?? row.ApiKey;
+        var key = PresentedKey.Provider(request, keyFromOwnHeader) ?? target.Upstream.NextKey();
         return key is not null || row.KeyOptional
             ? key
             : throw new RefusedException(
@@ -195,7 +238,7 @@ sealed partial class RequestPipeline(
         RunnerId = caller.RunnerId,
         SessionId = caller.SessionId,
         Provider = target.Upstream.Row.Name,
-        Model = target.Price.Model == "*" ? target.Model : target.Price.Model,
+        Model = target.RecordedModel,
         RequestedModel = facts.Model,
         Endpoint = route.Dialect.Endpoint,
         Stream = facts.Stream,

@@ -8,7 +8,11 @@ namespace CurateMe.Gateway.Proxy;
 sealed record Route(Dialect Dialect, string? Provider);
 
 /// <summary>Who answers a request and at what price.</summary>
-sealed record Target(Upstream Upstream, ModelPrice Price, string Model);
+sealed record Target(Upstream Upstream, ModelPrice Price, string Model)
+{
+    /// <summary>The name that the record carries.</summary>
+    public string RecordedModel => Price.Model == "*" ? Model : Price.Model;
+}
 
 /// <summary>The configured providers and their prices: finds who serves a model. One immutable snapshot of rows; prices may be replaced.</summary>
 sealed class TargetDirectory : IDisposable
@@ -16,10 +20,10 @@ sealed class TargetDirectory : IDisposable
     readonly Dictionary<string, Upstream> upstreams;
     readonly List<Upstream> inOrder;
 
-    public TargetDirectory(IReadOnlyList<ProviderRow> rows, PriceList prices, ForwardOptions options)
+    public TargetDirectory(IReadOnlyList<ProviderRow> rows, PriceList prices, ForwardOptions options, TimeProvider time)
     {
         Prices = prices;
-        inOrder = [.. rows.Select(row => new Upstream(row, options))];
+        inOrder = [.. rows.Select(row => new Upstream(row, options, time))];
         upstreams = inOrder.ToDictionary(static u => u.Row.Name, StringComparer.OrdinalIgnoreCase);
     }
 

@@ -36,7 +36,7 @@ sealed class StoredResponses(KeyDirectory keys, TargetDirectory targets, Respons
             var row = upstream.Row;
             var url = $"{row.BaseUrl}/responses/{Uri.EscapeDataString(id)}{verb}{(row.ApiVersion is null ? "" : $"?api-version={row.ApiVersion}")}";
             var target = new Target(upstream, ModelPrice.Unpriced(row.Name, ""), "");
-            var providerKey = PresentedKey.Provider(http.Request, keyFromOwnHeader) ?? row.ApiKey;
+            var providerKey = PresentedKey.Provider(http.Request, keyFromOwnHeader) ?? upstream.NextKey();
             await delivery.PassFreeAsync(new Call(exchange, target, url, null, [], providerKey) { Method = method });
         }
         catch (RefusedException refusal)

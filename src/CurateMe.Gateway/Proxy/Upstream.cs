@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text;
 using CurateMe.Gateway.Providers;
+using Polly;
+using Polly.CircuitBreaker;
 
 namespace CurateMe.Gateway.Proxy;
 
@@ -8,10 +10,25 @@ namespace CurateMe.Gateway.Proxy;
 sealed class Upstream : IDisposable
 {
     readonly HttpMessageInvoker invoker;
+    readonly ResiliencePipeline<HttpResponseMessage> breaker;
+    readonly string[] keys;
+    uint turn;
 
-    public Upstream(ProviderRow row, ForwardOptions options)
+    public Upstream(ProviderRow row, ForwardOptions options, TimeProvider time)
     {
         Row = row;
+        keys = row.ApiKey?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+        breaker = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
+            .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
+            {
+                FailureRatio = 0.5,
+                MinimumThroughput = options.BreakerCalls,
+                SamplingDuration = options.BreakerWindow,
+                BreakDuration = options.BreakerPause,
+                ShouldHandle = static args => ValueTask.FromResult(
+                    args.Outcome.Exception is HttpRequestException or IOException || (args.Outcome.Result is { } answer && Forwarder.IsUnbilledFailure((int)answer.StatusCode))),
+            })
+            .Build();
         invoker = new HttpMessageInvoker(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -34,7 +51,17 @@ sealed class Upstream : IDisposable
     public ProviderRow Row { get; }
     public bool IsSecure { get; }
 
-    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) => invoker.SendAsync(request, ct);
+    /// <summary>The stored key whose turn it is; null when none is stored.</summary>
+    public string? NextKey() => keys.Length switch
+    {
+        0 => null,
+        1 => keys[0],
+        _ => keys[Interlocked.Increment(ref turn) % (uint)keys.Length],
+    };
+
+    /// <exception cref="BrokenCircuitException">The provider failed so often that it is left alone for a while; nothing was sent.</exception>
+    public ValueTask<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) => breaker.ExecuteAsync(
+        static (call, token) => new ValueTask<HttpResponseMessage>(call.invoker.SendAsync(call.request, token)), (invoker, request), ct);
 
     public void Dispose() => invoker.Dispose();
 }

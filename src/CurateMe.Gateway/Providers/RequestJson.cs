@@ -11,6 +11,9 @@ sealed class FieldNames(params string[] names)
 {
     readonly byte[][] utf8 = [.. names.Select(Encoding.UTF8.GetBytes)];
 
+    /// <summary>The object that they stand in, as refusals name it; null for the body itself.</summary>
+    public string? Within { get; init; }
+
     /// <summary>The number of the property that the reader stands at, or -1 when it is none of these.</summary>
     public int Find(ref Utf8JsonReader json)
     {
@@ -55,7 +58,14 @@ ref struct RequestJson
             throw new RefusedException(ErrorCode.InvalidJson, "The body has a \\u escape of half a character.", "Send surrogates in pairs, or the character itself as UTF-8.");
         }
         Reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
-        Reader.Read();
+        try
+        {
+            Reader.Read();
+        }
+        catch (JsonException e)
+        {
+            throw Broken(e);
+        }
         if (Reader.TokenType != JsonTokenType.StartObject)
         {
             throw new RefusedException(ErrorCode.InvalidJson, "The body is not a JSON object.", $"Send a JSON object with {example}.");
@@ -84,7 +94,7 @@ ref struct RequestJson
             // A provider may believe the first or the last of two; a bound needs one.
             if ((seen >> field & 1) != 0)
             {
-                var name = Reader.GetString();
+                var name = names.Within is null ? Reader.GetString() : $"{names.Within}.{Reader.GetString()}";
                 throw new RefusedException(ErrorCode.InvalidField, $"The field \"{name}\" is there twice.", "Send it once.", name);
             }
             seen |= 1UL << field;

@@ -79,7 +79,7 @@ public sealed class BadInputTests(BadInputRig shared) : IClassFixture<BadInputRi
     public async Task Body_NestedTooDeep_IsRefused()
     {
         var deep = new string('[', 100) + new string(']', 100);
-        await shared.Rig.AssertRefusedAsync(await shared.Rig.AskAsync(shared.Key, Chat.Body()[..^1] + ",\"tools\":" + deep + "}"), 400, "invalid_json");
+        await shared.Rig.AssertRefusedAsync(await shared.Rig.AskAsync(shared.Key, Chat.Body()[..^1] + ",\"metadata\":" + deep + "}"), 400, "invalid_json");
         var million = new string('[', 1_000_000);
         await shared.Rig.AssertRefusedAsync(await shared.Rig.AskAsync(shared.Key, million), 400, "invalid_json");
     }

@@ -26,7 +26,7 @@ ref struct ChatRequestReader
     static readonly FieldNames TextFields = new(
         "model", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "service_tier", "best_of");
 
-    static readonly FieldNames StreamFields = new("include_usage");
+    static readonly FieldNames StreamFields = new("include_usage") { Within = "stream_options" };
     static readonly FieldNames SearchFields = new("search_context_size");
     static readonly FieldNames ToolFields = new("type");
 

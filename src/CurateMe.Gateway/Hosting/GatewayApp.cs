@@ -49,7 +49,9 @@ static class GatewayApp
         if (app.Services.GetService<DeadLetters>() is { } letters)
         {
             app.Services.GetRequiredService<GatewayFigures>().DlqDepth = async ct => await letters.DepthAsync(ct) ?? 0;
+            app.Services.GetRequiredService<GatewayFigures>().ReplayDlq = async ct => (await letters.ReplayAsync(ct)).Replayed;
         }
+        app.Services.GetRequiredService<ErrorEvents>().Added += app.Services.GetRequiredService<ErrorBook>().Add;
         app.Services.GetRequiredService<GatewayFigures>().Requests = () => new Dictionary<string, long> { ["settled"] = metrics.Settled, ["refused"] = metrics.Refused };
         return app;
     }

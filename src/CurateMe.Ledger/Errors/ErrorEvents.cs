@@ -18,6 +18,9 @@ public sealed class ErrorEvents(TimeProvider time)
 
     readonly ConcurrentDictionary<(string Source, string Code), Entry> entries = new();
 
+    /// <summary>Called with source, code and message of each. Must not block or throw.</summary>
+    public event Action<string, string, string>? Added;
+
     /// <summary>Counts one.</summary>
     public void Add(string source, string code, string message)
     {
@@ -29,6 +32,7 @@ public sealed class ErrorEvents(TimeProvider time)
             entry.First = entry.Count++ == 0 ? now : entry.First;
             (entry.Last, entry.Message) = (now, message.Length <= MaxMessage ? message : message[..MaxMessage]);
         }
+        Added?.Invoke(key.Item1, key.Item2, message.Length <= MaxMessage ? message : message[..MaxMessage]);
     }
 
     /// <summary>Everything, newest first.</summary>

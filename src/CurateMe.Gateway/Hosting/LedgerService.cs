@@ -15,8 +15,8 @@ namespace CurateMe.Gateway.Hosting;
 /// </list>
 /// </summary>
 sealed partial class LedgerService(
-    JournalFile journal, ICounterStore counters, HoldDesk desk, Recorder recorder, Reconciler reconciler, TimeProvider time, ILogger<LedgerService> logger,
-    SharedWork? shared = null)
+    JournalFile journal, ICounterStore counters, HoldDesk desk, IUsageLedger ledger, Recorder recorder, Reconciler reconciler, TimeProvider time,
+    ILogger<LedgerService> logger, SharedWork? shared = null)
     : IHostedService, IAsyncDisposable
 {
     /// <summary>Longest the start waits for the ledger to take what the journal holds.</summary>
@@ -26,6 +26,8 @@ sealed partial class LedgerService(
     static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(20);
 
     static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
+
+    static readonly TimeSpan MaintenanceInterval = TimeSpan.FromMinutes(5);
 
     readonly CancellationTokenSource stop = new();
     Task sweeping = Task.CompletedTask;
@@ -96,6 +98,7 @@ sealed partial class LedgerService(
     async Task SweepAsync()
     {
         var trimmed = time.GetTimestamp();
+        var maintained = trimmed;
         using var timer = new PeriodicTimer(SweepInterval, time);
         while (await NextAsync(timer))
         {
@@ -112,6 +115,11 @@ sealed partial class LedgerService(
                 if (journal.Fault is { } fault && !journal.RetryUnwritten())
                 {
                     Log.JournalFault(logger, fault);
+                }
+                if (time.GetElapsedTime(maintained) > MaintenanceInterval)
+                {
+                    maintained = time.GetTimestamp();
+                    await ledger.MaintainAsync(stop.Token);
                 }
                 if (counters is InProcessCounters local && time.GetElapsedTime(trimmed) > TimeSpan.FromHours(1))
                 {

@@ -21,7 +21,7 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
         var buffer = ArrayPool<byte>.Shared.Rent(ReadBytes);
         var used = 0;
         var firstByte = 0L;
-        using var silence = new Silence(deadline, client, options, time);
+        using var watch = new StreamWatch(client, deadline.Token, options, time);
         try
         {
             await using var upstream = await answer.Content.ReadAsStreamAsync(deadline.Token);
@@ -31,8 +31,8 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
                 {
                     buffer = Grow(buffer, used);
                 }
-                silence.Restart();
-                var read = await upstream.ReadAsync(buffer.AsMemory(used), silence.Token);
+                var read = await upstream.ReadAsync(buffer.AsMemory(used), watch.Token);
+                watch.Heard();
                 if (read == 0)
                 {
                     splitter.Finish(buffer.AsSpan(0, used), client);
@@ -69,50 +69,5 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
         buffer.AsSpan(0, used).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(buffer);
         return larger;
-    }
-
-    /// <summary>Ends a read when the provider is silent for too long, or when draining has lasted long enough.</summary>
-    sealed class Silence : IDisposable
-    {
-        readonly CancellationTokenSource source;
-        readonly CancellationTokenRegistration leaving;
-        readonly ClientStream client;
-        readonly ForwardOptions options;
-        readonly TimeProvider time;
-        readonly Lock gate = new();
-        long drainStarted;
-
-        public Silence(CancellationTokenSource deadline, ClientStream client, ForwardOptions options, TimeProvider time)
-        {
-            this.client = client;
-            this.options = options;
-            this.time = time;
-            source = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
-            // The client may leave in the middle of a silence: draining begins then, not with the next read.
-            leaving = client.Leaving.UnsafeRegister(static silence => ((Silence)silence!).Restart(), this);
-        }
-
-        public CancellationToken Token => source.Token;
-
-        public void Restart()
-        {
-            lock (gate)
-            {
-                var wait = options.StreamIdleTimeout;
-                if (client.Left)
-                {
-                    drainStarted = drainStarted == 0 ? time.GetTimestamp() : drainStarted;
-                    var left = options.DrainTimeout - time.GetElapsedTime(drainStarted);
-                    wait = left < wait ? (left > TimeSpan.Zero ? left : TimeSpan.Zero) : wait;
-                }
-                source.CancelAfter(wait);
-            }
-        }
-
-        public void Dispose()
-        {
-            leaving.Dispose();
-            source.Dispose();
-        }
     }
 }

@@ -23,13 +23,28 @@ sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
         // The first chunk carries a role and no text: what later ones have more is text.
         emptyEvent = emptyEvent == 0 ? data.Length : Math.Min(emptyEvent, data.Length);
         Reading.OutputBytes += Math.Max(1, data.Length - emptyEvent);
-        if (data.IndexOf("\"usage\""u8) < 0 && data.IndexOf("\"service_tier\""u8) < 0)
+        if (!Names(data, "\"usage\""u8) && !(Reading.Tier is null && Names(data, "\"service_tier\""u8)))
         {
             return true;
         }
         var usageHere = ReadAnswer(data, out var choices);
         Reading.Final |= Reading.Known && choices == 0;
         return !(hideUsageEvent && usageHere && choices == 0);
+    }
+
+    // Most chunks say "usage":null and repeat the tier; only one that says more is worth parsing. Quotes within text are escaped, so a name
+    // followed by a colon is a real field.
+    static bool Names(ReadOnlySpan<byte> data, ReadOnlySpan<byte> name)
+    {
+        for (int at; (at = data.IndexOf(name)) >= 0;)
+        {
+            data = data[(at + name.Length)..].TrimStart(" \t\r\n"u8);
+            if (data is [(byte)':', ..] && data[1..].TrimStart(" \t\r\n"u8) is [var first, ..] && first is not (byte)'n')
+            {
+                return true;
+            }
+        }
+        return false;
     }
 
     // True when usage stands here, believable or not; counts the choices, or gives -1 when there is no such field.

@@ -92,6 +92,11 @@ sealed class EventSplitter(UsageMeter meter, int maxEventBytes) : StreamSplitter
 
     bool Show(ReadOnlySpan<byte> text)
     {
+        // Nearly every event is one line of data.
+        if (text.StartsWith("data: "u8) && text.EndsWith("\n\n"u8) && text[6..^2].IndexOfAny((byte)'\n', (byte)'\r') < 0)
+        {
+            return meter.ReadEvent(text[6..^2]);
+        }
         var data = default(ReadOnlySpan<byte>);
         var lines = 0;
         foreach (var range in text.Split((byte)'\n'))

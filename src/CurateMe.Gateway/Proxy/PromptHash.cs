@@ -7,8 +7,11 @@ namespace CurateMe.Gateway.Proxy;
 /// Tells whether two bodies are the same without keeping either: eight bytes of a keyed hash. Without the key it cannot be turned back by
 /// trying likely prompts (I9).
 /// </summary>
-sealed class PromptHash(byte[] key)
+sealed class PromptHash(byte[] key) : IDisposable
 {
+    // Setting up a keyed hash costs more than hashing a small body; one a thread is set up once.
+    readonly ThreadLocal<IncrementalHash> reused = new(() => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key), trackAllValues: true);
+
     const string FileName = "prompt-hash.key";
 
     /// <summary>With the data directory's own key, made when it is missing.</summary>
@@ -32,7 +35,18 @@ sealed class PromptHash(byte[] key)
     public ulong Of(ReadOnlySpan<byte> body)
     {
         Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        HMACSHA256.HashData(key, body, hash);
+        var hmac = reused.Value!;
+        hmac.AppendData(body);
+        hmac.GetHashAndReset(hash);
         return BinaryPrimitives.ReadUInt64BigEndian(hash);
+    }
+
+    public void Dispose()
+    {
+        foreach (var hmac in reused.Values)
+        {
+            hmac.Dispose();
+        }
+        reused.Dispose();
     }
 }

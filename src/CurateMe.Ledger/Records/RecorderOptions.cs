@@ -6,14 +6,17 @@ public sealed class RecorderOptions
     /// <summary><c>COST_RECORDER_WORKERS</c>: batches written at the same time, 1 to 64.</summary>
     public int Workers { get; init; } = 2;
 
-    /// <summary><c>COST_RECORDER_BATCH_SIZE</c>: records in one write, 1 to 10,000.</summary>
+    /// <summary>How many times larger a write may be while more records wait than all workers' batches hold.</summary>
+    public const int BacklogFactor = 10;
+
+    /// <summary><c>COST_RECORDER_BATCH_SIZE</c>: records in one write, 1 to 10,000; see <see cref="BacklogFactor"/>.</summary>
     public int BatchSize { get; init; } = 20;
 
     /// <summary>Batches that others may be ahead of one that the ledger refuses; beyond it they wait too, so that memory stays flat.</summary>
     public int MaxAhead { get; init; } = 256;
 
     /// <summary>How long a new record may wait for others to share its write.</summary>
-    public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(20);
+    public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>How often the place in the journal is saved; after a crash, what came later is written to the ledger again, which changes nothing there.</summary>
     public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromSeconds(1);

@@ -19,6 +19,8 @@ static class GatewayProgram
         }
         // The framework's own lines for each request would cost more than governing it; Logging__LogLevel__... brings them back.
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("System", LogLevel.Warning);
+        // While this logger can write anything at all, the framework makes an activity with random ids for each request.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         await using var simulator = demo ? await SimulatorHost.StartAsync() : null;
         if (simulator is not null)
         {

@@ -42,10 +42,8 @@ sealed partial class LedgerService(
         {
             Log.Damaged(logger, recovered.DamagedBytes);
         }
-        foreach (var record in recovered.OpenHolds)
+        foreach (var record in await desk.RecoverAsync())
         {
-            Presumed.Complete(record, RecordStatus.Expired, time.GetUtcNow());
-            await journal.AppendEndAsync(record);
             Log.PresumedHold(logger, record.Id, record.OrgId, record.Cost.ToString());
         }
         shared?.NoteRecovered();

@@ -21,7 +21,7 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
         var buffer = ArrayPool<byte>.Shared.Rent(ReadBytes);
         var used = 0;
         var firstByte = 0L;
-        using var watch = new StreamWatch(client, deadline.Token, options, time);
+        using var watch = new StreamWatch(client, options, time, deadline.Token);
         try
         {
             await using var upstream = await answer.Content.ReadAsStreamAsync(deadline.Token);

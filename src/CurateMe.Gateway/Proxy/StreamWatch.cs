@@ -18,7 +18,7 @@ sealed class StreamWatch : IDisposable
     long heard;
     long leftAt;
 
-    public StreamWatch(ClientStream client, CancellationToken deadline, ForwardOptions options, TimeProvider time)
+    public StreamWatch(ClientStream client, ForwardOptions options, TimeProvider time, CancellationToken deadline)
     {
         this.client = client;
         this.options = options;

@@ -14,7 +14,7 @@ static class LoadBench
         var targets = await servers.StartAsync();
         foreach (var target in targets)
         {
-            await PlainLoad.RunAsync(target, options.Connections, seconds: 3);
+            await PlainLoad.RunAsync(target, options.Connections, seconds: 10);
         }
         Report("plain requests", "request", await MeasureAsync(targets, options.Rounds, t => PlainLoad.RunAsync(t, options.Connections, options.Seconds)));
         Report($"{options.Streams} concurrent streams", "chunk", await MeasureAsync(targets, options.Rounds, t => StreamLoad.RunAsync(t, options.Streams, options.Seconds)));

@@ -176,15 +176,9 @@ public sealed class Recorder : IAsyncDisposable
     Batch? Read(JournalReader reader)
     {
         List<UsageRecord>? records = null;
-        var most = options.BatchSize;
-        if (journal.Settled > most * (options.Workers + 1L))
+        while ((records?.Count ?? 0) < options.BatchSize && reader.Next() is { } record)
         {
-            // Behind: larger writes cost less for each record and catch up faster.
-            most = Math.Min(most * RecorderOptions.BacklogFactor, IUsageLedger.MaxBatch);
-        }
-        while ((records?.Count ?? 0) < most && reader.Next() is { } record)
-        {
-            (records ??= new List<UsageRecord>(most)).Add(record);
+            (records ??= new List<UsageRecord>(options.BatchSize)).Add(record);
         }
         return records is null ? null : new Batch(records, reader.Position);
     }

@@ -6,10 +6,7 @@ public sealed class RecorderOptions
     /// <summary><c>COST_RECORDER_WORKERS</c>: batches written at the same time, 1 to 64.</summary>
     public int Workers { get; init; } = 2;
 
-    /// <summary>How many times larger a write may be while more records wait than all workers' batches hold.</summary>
-    public const int BacklogFactor = 10;
-
-    /// <summary><c>COST_RECORDER_BATCH_SIZE</c>: records in one write, 1 to 10,000; see <see cref="BacklogFactor"/>.</summary>
+    /// <summary><c>COST_RECORDER_BATCH_SIZE</c>: records in one write, 1 to 10,000.</summary>
     public int BatchSize { get; init; } = 20;
 
     /// <summary>Batches that others may be ahead of one that the ledger refuses; beyond it they wait too, so that memory stays flat.</summary>

@@ -207,9 +207,25 @@ public sealed class RedisLossTests : IAsyncLifetime
 
     async Task AssertCellsAsync(long spent, long held)
     {
-        var cells = await _replicas[0].Counters.SnapshotAsync(_ask.OrgId, Today, Ct);
+        var cells = await SnapshotAsync();
         Assert.Equal(7, cells.Count);
         Assert.All(cells, cell => Assert.Equal((spent, held), (cell.Spent.Value, cell.Held.Value)));
+    }
+
+    // A server that was started again is there before its clients have noticed.
+    async Task<IReadOnlyList<CellTotals>> SnapshotAsync()
+    {
+        for (var tries = 0; ; tries++)
+        {
+            try
+            {
+                return await _replicas[0].Counters.SnapshotAsync(_ask.OrgId, Today, Ct);
+            }
+            catch (CounterStoreUnavailableException) when (tries < 300)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), Ct);
+            }
+        }
     }
 
     // All is recorded, nothing is held, and counters and ledger are equal to the integer.

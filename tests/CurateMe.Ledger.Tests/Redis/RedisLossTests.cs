@@ -58,7 +58,8 @@ public sealed class RedisLossTests : IAsyncLifetime
     [Fact]
     public async Task I6_AC10_RestartedFromAnOldSnapshot_NothingSpentIsForgottenAndNoHoldComesBack()
     {
-        var path = Path(10);
+        // Replicas that admit alone until they notice that the server is back are another test's matter.
+        var path = new BudgetPath(_ask.OrgId, [.. Path(10).Nodes]) { OnStoreLoss = StoreLoss.Deny };
         var before = await TakeAsync(path, 4);
         await CommandAsync("SAVE");
         await SettleAsync(before, 500);
@@ -66,10 +67,16 @@ public sealed class RedisLossTests : IAsyncLifetime
 
         await _server!.KillAsync();
         await _server.StartAgainAsync();
-        var more = await TakeAllAsync(path, 60);
+        List<Hold> more = [];
+        for (var tries = 0; tries < 300 && more.Count < 6; tries++)
+        {
+            more.AddRange(await TakeAllAsync(path, 6));
+            await Task.Delay(TimeSpan.FromMilliseconds(100), Ct);
+        }
 
         // 2,000 spent and 2 held leave 6.
         Assert.Equal(6, more.Count);
+        Assert.Empty(await TakeAllAsync(path, 60));
         await AssertCellsAsync(2_000, 8 * Price);
         await SettleAsync([.. live, .. more], 500);
         await AssertExactAsync(12 * 500);
@@ -205,27 +212,28 @@ public sealed class RedisLossTests : IAsyncLifetime
         Assert.True(fits > 0);
     }
 
+    // What replicas admitted while the server was away reaches it when they have noticed that it is back.
     async Task AssertCellsAsync(long spent, long held)
     {
-        var cells = await SnapshotAsync();
-        Assert.Equal(7, cells.Count);
-        Assert.All(cells, cell => Assert.Equal((spent, held), (cell.Spent.Value, cell.Held.Value)));
-    }
-
-    // A server that was started again is there before its clients have noticed.
-    async Task<IReadOnlyList<CellTotals>> SnapshotAsync()
-    {
-        for (var tries = 0; ; tries++)
+        IReadOnlyList<CellTotals> cells = [];
+        for (var tries = 0; tries < 300; tries++)
         {
             try
             {
-                return await _replicas[0].Counters.SnapshotAsync(_ask.OrgId, Today, Ct);
+                cells = await _replicas[0].Counters.SnapshotAsync(_ask.OrgId, Today, Ct);
+                if (cells.Count == 7 && cells.All(c => (c.Spent.Value, c.Held.Value) == (spent, held)))
+                {
+                    return;
+                }
             }
-            catch (CounterStoreUnavailableException) when (tries < 300)
+            catch (CounterStoreUnavailableException)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(100), Ct);
+                cells = [];
             }
+            await Task.Delay(TimeSpan.FromMilliseconds(100), Ct);
         }
+        Assert.Equal(7, cells.Count);
+        Assert.All(cells, cell => Assert.Equal((spent, held), (cell.Spent.Value, cell.Held.Value)));
     }
 
     // All is recorded, nothing is held, and counters and ledger are equal to the integer.

@@ -10,11 +10,14 @@ abstract class ErrorShape
     public static readonly ErrorShape Anthropic = new AnthropicShape();
     public static readonly ErrorShape Gemini = new GeminiShape();
 
+    // Operators search these bodies for "spent + … > … limit": only what JSON itself needs is escaped.
+    static readonly JsonWriterOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>The body of a refusal, UTF-8 JSON.</summary>
     public byte[] Body(RefusedException refusal, string requestId)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, Readable))
         {
             json.WriteStartObject();
             Write(json, refusal, requestId);

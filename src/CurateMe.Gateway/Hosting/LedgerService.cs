@@ -15,7 +15,7 @@ namespace CurateMe.Gateway.Hosting;
 /// </list>
 /// </summary>
 sealed partial class LedgerService(
-    JournalFile journal, ICounterStore counters, HoldDesk desk, IUsageLedger ledger, Recorder recorder, Reconciler reconciler, TimeProvider time,
+    JournalFile journal, ICounterStore counters, HoldDesk desk, Recorder recorder, Reconciler reconciler, TimeProvider time,
     ILogger<LedgerService> logger, SharedWork? shared = null)
     : IHostedService, IAsyncDisposable
 {
@@ -26,8 +26,6 @@ sealed partial class LedgerService(
     static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(20);
 
     static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
-
-    static readonly TimeSpan MaintenanceInterval = TimeSpan.FromMinutes(5);
 
     readonly CancellationTokenSource stop = new();
     Task sweeping = Task.CompletedTask;
@@ -96,7 +94,6 @@ sealed partial class LedgerService(
     async Task SweepAsync()
     {
         var trimmed = time.GetTimestamp();
-        var maintained = trimmed;
         using var timer = new PeriodicTimer(SweepInterval, time);
         while (await NextAsync(timer))
         {
@@ -113,11 +110,6 @@ sealed partial class LedgerService(
                 if (journal.Fault is { } fault && !journal.RetryUnwritten())
                 {
                     Log.JournalFault(logger, fault);
-                }
-                if (time.GetElapsedTime(maintained) > MaintenanceInterval)
-                {
-                    maintained = time.GetTimestamp();
-                    await ledger.MaintainAsync(stop.Token);
                 }
                 if (counters is InProcessCounters local && time.GetElapsedTime(trimmed) > TimeSpan.FromHours(1))
                 {

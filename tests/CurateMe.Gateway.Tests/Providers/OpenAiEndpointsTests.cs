@@ -123,8 +123,8 @@ public sealed class OpenAiEndpointsTests
 
         var records = await Bills.AssertEqualAsync(rig);
         Assert.Equal(6, records.Count);
-        Assert.Equal(UsageSource.Estimated, records[2].Source);
-        Assert.Equal(7, records[0].Usage[BilledUnit.InputSecond]);
+        Assert.Contains(records, static r => r.Source == UsageSource.Estimated);
+        Assert.Contains(records, static r => r.Usage[BilledUnit.InputSecond] == 7);
     }
 
     [Theory]
@@ -199,7 +199,8 @@ public sealed class OpenAiEndpointsTests
 
         Assert.True(second.IsSuccessStatusCode, await second.Content.ReadAsStringAsync());
         var records = await Bills.AssertEqualAsync(rig);
-        Assert.True(records[1].Usage.PromptTokens > records[0].Usage.PromptTokens);
+        long Prompt(HttpResponseMessage answer) => records.Single(r => r.Id.ToString() == answer.Headers.GetValues("X-CM-Request-ID").Single()).Usage.PromptTokens;
+        Assert.True(Prompt(second) > Prompt(first));
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.OpenApi;
 
 namespace CurateMe.Gateway.Admin;
@@ -30,6 +31,21 @@ static class ApiDocument
                 Description = "The org that the request concerns, where neither path nor body names it.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String },
             });
+            var refusal = await context.GetOrCreateSchemaAsync(typeof(Client.ErrorAnswer), parameterDescription: null, ct);
+            context.Document?.AddComponent(nameof(Client.ErrorAnswer), refusal);
+            operation.Responses ??= [];
+            operation.Responses["default"] = new OpenApiResponse
+            {
+                Description = "A refusal.",
+                Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
+                {
+                    ["application/json"] = new() { Schema = new OpenApiSchemaReference(nameof(Client.ErrorAnswer), context.Document) },
+                },
+            };
+            if (context.Description.ActionDescriptor.EndpointMetadata.OfType<AlsoCsv>().Any() && operation.Responses?["200"].Content is { } contents)
+            {
+                contents["text/csv"] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+            }
             if (context.Description.ActionDescriptor.EndpointMetadata.OfType<BodyContract>().FirstOrDefault() is { } body)
             {
                 var schema = await context.GetOrCreateSchemaAsync(body.Type, parameterDescription: null, ct);
@@ -47,9 +63,31 @@ static class ApiDocument
         options.AddSchemaTransformer(static (schema, context, _) =>
         {
             Describe(schema, context.JsonTypeInfo.Type);
+            Tighten(schema, context.JsonTypeInfo);
             return Task.CompletedTask;
         });
     });
+
+    /// <summary>Says that an endpoint answers <c>text/csv</c> too.</summary>
+    public sealed record AlsoCsv;
+
+    // A number may be read from a string, and the generator says so of every number; what is written is always a number, and what is computed is always there.
+    static void Tighten(OpenApiSchema schema, JsonTypeInfo type)
+    {
+        if (schema.Pattern is not null && schema.Type is { } written && written.HasFlag(JsonSchemaType.String) && (written.HasFlag(JsonSchemaType.Integer) || written.HasFlag(JsonSchemaType.Number)))
+        {
+            schema.Type = written & ~JsonSchemaType.String;
+            schema.Pattern = null;
+        }
+        if (type.Type == typeof(Client.BreakdownGroup) && schema.Properties?["group"] is OpenApiSchema { AdditionalProperties: OpenApiSchema value })
+        {
+            value.Type |= JsonSchemaType.Null;
+        }
+        foreach (var computed in type.Properties.Where(static p => p is { Get: not null, Set: null, IsRequired: false } && (p.PropertyType.IsValueType && Nullable.GetUnderlyingType(p.PropertyType) is null)))
+        {
+            (schema.Required ??= new HashSet<string>(StringComparer.Ordinal)).Add(computed.Name);
+        }
+    }
 
     // Types with converters of their own look like anything to the schema generator.
     static void Describe(OpenApiSchema schema, Type type)

@@ -15,7 +15,7 @@ static class BillingEndpoints
     public static RouteGroupBuilder MapBilling(this RouteGroupBuilder admin)
     {
         var billing = admin.MapGroup("/gateway/billing").WithTags("Billing");
-        billing.MapGet("", GetAsync).WithName("GetBilling").Produces<Page<OrgBill>>().Produces<string>(200, "text/csv").Requires(AdminRight.Read);
+        billing.MapGet("", GetAsync).WithName("GetBilling").Produces<Page<OrgBill>>().WithMetadata(new ApiDocument.AlsoCsv()).Requires(AdminRight.Read);
         return billing;
     }
 

@@ -58,7 +58,7 @@ static class UsageEndpoints
     public static RouteGroupBuilder MapUsage(this RouteGroupBuilder admin)
     {
         var usage = admin.MapGroup("/gateway/usage").WithTags("Usage");
-        usage.MapGet("", ListAsync).WithName("ListUsage").Produces<Page<UsageEntry>>().Produces<string>(200, "text/csv").Requires(AdminRight.Read);
+        usage.MapGet("", ListAsync).WithName("ListUsage").Produces<Page<UsageEntry>>().WithMetadata(new ApiDocument.AlsoCsv()).Requires(AdminRight.Read);
         usage.MapGet("/{request}", GetAsync).WithName("GetUsage").Produces<UsageEntry>().Requires(AdminRight.Read);
         return usage;
     }

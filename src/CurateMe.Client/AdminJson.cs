@@ -54,4 +54,6 @@ namespace CurateMe.Client;
 [JsonSerializable(typeof(ApprovalReject))]
 [JsonSerializable(typeof(PendingApproval))]
 [JsonSerializable(typeof(AuditVerification))]
+[JsonSerializable(typeof(Session))]
+[JsonSerializable(typeof(SessionCreate))]
 public sealed partial class AdminJson : JsonSerializerContext;

@@ -16,7 +16,7 @@ sealed class AdminCall(HttpContext context, Actor actor, Catalogue catalogue, Ti
     public DateOnly Today => DateOnly.FromDateTime(Now.UtcDateTime);
 
     /// <summary>Address of the caller as this process saw it.</summary>
-    public string? Ip { get; } = Plain(context.Connection.RemoteIpAddress)?.ToString();
+    public string? Ip { get; } = AddressOf(context);
 
     /// <summary>The org that the header names, or the caller's own; null when a platform admin named none.</summary>
     public string? NamedOrg => Header() ?? Actor.OrgId;
@@ -55,6 +55,9 @@ sealed class AdminCall(HttpContext context, Actor actor, Catalogue catalogue, Ti
     /// <summary>Lets endpoints take the call of the request they serve.</summary>
     public static ValueTask<AdminCall?> BindAsync(HttpContext context, ParameterInfo parameter) => new(context.Features.Get<AdminCall>());
 
+
+    /// <summary>Address of a caller as this process saw it.</summary>
+    public static string? AddressOf(HttpContext context) => Plain(context.Connection.RemoteIpAddress)?.ToString();
 
     string? Header()
     {

@@ -1,4 +1,5 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Governance;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
@@ -25,6 +26,9 @@ static partial class AdminPipeline
     /// <summary>Says who may call the endpoint.</summary>
     public static RouteHandlerBuilder Requires(this RouteHandlerBuilder endpoint, AdminRight right) => endpoint.WithMetadata(new RequiredRight(right));
 
+    /// <summary>Lets everybody call the endpoint; it looks itself at who does.</summary>
+    public static RouteHandlerBuilder RequiresNothing(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RequiredRight(Right: null));
+
     /// <summary>Writes a refusal as the answer.</summary>
     public static Task WriteAsync(HttpResponse response, Refusal refusal)
     {
@@ -45,7 +49,7 @@ static partial class AdminPipeline
         return response.WriteAsJsonAsync(answer, AdminJson.Default.ErrorAnswer);
     }
 
-    static async Task RunAsync(HttpContext context, AdminRight right, RequestDelegate inner)
+    static async Task RunAsync(HttpContext context, AdminRight? required, RequestDelegate inner)
     {
         // The data plane may run on the sockets' threads; nothing here does, because the stores may block.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -54,12 +58,15 @@ static partial class AdminPipeline
         var services = context.RequestServices;
         try
         {
-            var actor = await services.GetRequiredService<AdminGate>().AuthenticateAsync(context);
-            if (!actor.May(right))
+            if (required is { } right)
             {
-                throw Refusal.Forbidden($"The role {Choice.Word(actor.Role)} may not do this.");
+                var actor = await services.GetRequiredService<AdminGate>().AuthenticateAsync(context);
+                if (!actor.May(right))
+                {
+                    throw Refusal.Forbidden($"The role {Choice.Word(actor.Role)} may not do this.");
+                }
+                context.Features.Set(new AdminCall(context, actor, services.GetRequiredService<Catalogue>(), services.GetRequiredService<TimeProvider>()));
             }
-            context.Features.Set(new AdminCall(context, actor, services.GetRequiredService<Catalogue>(), services.GetRequiredService<TimeProvider>()));
             await inner(context);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -89,6 +96,10 @@ static partial class AdminPipeline
             return;
         }
         context.Response.Clear();
+        if (refusal.Status == StatusCodes.Status401Unauthorized && SessionCookie.Of(context.Request) is not null)
+        {
+            SessionCookie.Clear(context);
+        }
         await WriteAsync(context.Response, refusal);
     }
 
@@ -105,7 +116,7 @@ static partial class AdminPipeline
         _ => null,
     };
 
-    sealed record RequiredRight(AdminRight Right);
+    sealed record RequiredRight(AdminRight? Right);
 
     static partial class Log
     {

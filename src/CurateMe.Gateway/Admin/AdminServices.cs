@@ -1,5 +1,6 @@
 using CurateMe.Client;
 using CurateMe.Gateway.Approvals;
+using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Runners;
 using CurateMe.Ledger.Records;
 
@@ -15,6 +16,10 @@ static class AdminServices
     {
         services.AddSingleton(new AdminOptions(configuration[AdminOptions.TokenKey]));
         services.AddSingleton<AdminGate>();
+        services.AddSingleton<DashboardSessions>();
+        services.AddSingleton<SignInLimit>();
+        services.AddSingleton(DashboardOptions.Read(configuration));
+        services.AddSingleton<DashboardPages>();
         services.AddSingleton<Bootstrap>();
         services.AddSingleton<GatewayFigures>();
         services.AddSingleton<ErrorBook>();
@@ -34,6 +39,8 @@ static class AdminServices
     public static IEndpointRouteBuilder MapAdmin(this IEndpointRouteBuilder app)
     {
         app.MapOpenApi("/openapi/{documentName}.json");
+        app.MapSessions();
+        app.ServiceProvider.GetRequiredService<DashboardPages>().Map(app);
         var admin = app.MapGroup("/api/v1/admin").WithAdminDefaults();
         admin.MapOrgs();
         admin.MapTeams();

@@ -10,7 +10,7 @@ static class ApiDocument
 
     public static IServiceCollection AddApiDocument(this IServiceCollection services) => services.AddOpenApi("v1", static options =>
     {
-        options.ShouldInclude = static api => api.RelativePath is { } path && (path.StartsWith("api/v1/admin", StringComparison.Ordinal) || path.StartsWith("gateway/admin", StringComparison.Ordinal));
+        options.ShouldInclude = static api => api.RelativePath is { } path && (path.StartsWith("api/v1/admin", StringComparison.Ordinal) || path.StartsWith("gateway/admin", StringComparison.Ordinal) || path.StartsWith("dashboard/session", StringComparison.Ordinal));
         options.AddDocumentTransformer(static (document, _, _) =>
         {
             document.Info = new OpenApiInfo { Title = "CurateMe Gateway admin API", Version = "v1" };

@@ -26,6 +26,7 @@ namespace CurateMe.Gateway.Admin;
 [JsonSerializable(typeof(RunnerCreate))]
 [JsonSerializable(typeof(RunnerConfig))]
 [JsonSerializable(typeof(ApprovalReject))]
+[JsonSerializable(typeof(SessionCreate))]
 sealed partial class RequestJson : JsonSerializerContext
 {
     /// <summary>Deepest nesting of a body.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using CurateMe.Client;
 using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Approvals;
+using CurateMe.Gateway.Dashboard;
 using CurateMe.Ledger.Money;
 
 namespace CurateMe.Gateway.Governance;
@@ -18,6 +19,7 @@ static class Collections
     public const string StoppedSessions = "stopped_sessions";
     public const string Approvals = "approvals";
     public const string AdminTokens = "admin_tokens";
+    public const string DashboardSessions = "dashboard_sessions";
 }
 
 sealed record OrgDocument
@@ -110,4 +112,5 @@ sealed record StoppedSessionDocument
 [JsonSerializable(typeof(RunnerDocument))]
 [JsonSerializable(typeof(StoppedSessionDocument))]
 [JsonSerializable(typeof(ApprovalDocument))]
+[JsonSerializable(typeof(SessionDocument))]
 sealed partial class DocumentJson : JsonSerializerContext;

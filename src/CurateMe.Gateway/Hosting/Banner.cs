@@ -1,12 +1,13 @@
 using System.Text;
 using CurateMe.Gateway.Admin;
+using CurateMe.Gateway.Dashboard;
 
 namespace CurateMe.Gateway.Hosting;
 
 /// <summary>What a newcomer reads first: what is on, where things are, and one command to paste.</summary>
 static class Banner
 {
-    public static string Text(GatewaySettings settings, FirstStart first, string address)
+    public static string Text(GatewaySettings settings, FirstStart first, string address, bool dashboard)
     {
         var text = new StringBuilder("\nCurateMe Gateway\n\n");
         if (settings.Demo)
@@ -19,6 +20,7 @@ static class Banner
             .Append($"  data         {settings.DataDirectory}\n")
             .Append($"  providers    {Providers(settings)}\n")
             .Append($"  prices       {settings.Prices.Version}\n")
+            .Append(dashboard ? $"  dashboard    {address}/dashboard/\n" : $"  dashboard    none. {DashboardPages.Missing}\n")
             .Append($"  admin token  {AdminToken(first)}\n");
         if (first.ApiKey is { } key)
         {

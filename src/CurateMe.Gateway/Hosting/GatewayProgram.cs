@@ -1,4 +1,5 @@
 using CurateMe.Gateway.Admin;
+using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Simulator;
 
 namespace CurateMe.Gateway.Hosting;
@@ -30,7 +31,7 @@ static class GatewayProgram
         var first = await app.Services.GetRequiredService<Bootstrap>().RunAsync(settings.DataDirectory, CancellationToken.None);
         await app.StartAsync();
         var address = app.Urls.FirstOrDefault() ?? DefaultUrl;
-        await Console.Out.WriteAsync(Banner.Text(settings, first, address.Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal)));
+        await Console.Out.WriteAsync(Banner.Text(settings, first, address.Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal), app.Services.GetRequiredService<DashboardPages>().IsBuilt));
         await app.WaitForShutdownAsync();
     }
 }

@@ -27,11 +27,12 @@ sealed class AdminHost : IAsyncDisposable
 
     readonly WebApplication _app;
     readonly TemporaryDirectory _directory;
+    readonly bool _ownsDirectory;
 
-    AdminHost(WebApplication app, TemporaryDirectory directory)
+    AdminHost(WebApplication app, TemporaryDirectory directory, bool ownsDirectory)
     {
-        (_app, _directory) = (app, directory);
-        Http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        (_app, _directory, _ownsDirectory) = (app, directory, ownsDirectory);
+        Http = new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = new Uri(app.Urls.First()) };
         Admin = new AdminClient(Http, Token);
     }
 
@@ -46,14 +47,15 @@ sealed class AdminHost : IAsyncDisposable
 
     public T Get<T>() where T : notnull => _app.Services.GetRequiredService<T>();
 
-    public static async Task<AdminHost> StartAsync(TimeProvider? time = null, string? token = Token)
+    public static async Task<AdminHost> StartAsync(TimeProvider? time = null, string? token = Token, TemporaryDirectory? kept = null, string? dashboard = null)
     {
-        var directory = new TemporaryDirectory();
+        var directory = kept ?? new TemporaryDirectory();
         time ??= TimeProvider.System;
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
         builder.Configuration["ADMIN_TOKEN"] = token;
+        builder.Configuration["CM_DASHBOARD_DIR"] = dashboard ?? Path.Combine(directory.Path, "no-dashboard");
         builder.Services.AddSingleton(time);
         builder.Services.AddSingleton<IConfigStore>(_ => SqliteConfigStore.Open(directory.Path));
         builder.Services.AddSingleton<IUsageLedger>(_ => SqliteLedger.Open(directory.Path, time));
@@ -65,7 +67,7 @@ sealed class AdminHost : IAsyncDisposable
         var app = builder.Build();
         app.MapAdmin();
         await app.StartAsync();
-        return new AdminHost(app, directory);
+        return new AdminHost(app, directory, ownsDirectory: kept is null);
     }
 
     /// <summary>A fresh org and a client bound to it.</summary>
@@ -107,6 +109,9 @@ sealed class AdminHost : IAsyncDisposable
     {
         Http.Dispose();
         await _app.DisposeAsync();
-        _directory.Dispose();
+        if (_ownsDirectory)
+        {
+            _directory.Dispose();
+        }
     }
 }

@@ -1,11 +1,13 @@
 using System.Text;
 using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Health;
+using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
+using CurateMe.Ledger.Entries;
 using CurateMe.Ledger.Errors;
 using CurateMe.Ledger.Holds;
 using CurateMe.Ledger.Journal;
@@ -71,6 +73,7 @@ static class GatewayApp
             services.AddSingleton<ICounterStore, InProcessCounters>();
             services.AddSingleton<IUsageLedger>(s => SqliteLedger.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>()));
             services.AddSingleton<IConfigStore>(_ => SqliteConfigStore.Open(settings.DataDirectory));
+            services.AddSingleton<IEntryStore>(s => SqliteEntryStore.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>(), settings.Journal.Durability == JournalDurability.Disk));
             services.AddSingleton<Reconciler>();
         }
         services.AddSingleton(settings.Recorder);
@@ -95,6 +98,8 @@ static class GatewayApp
         services.AddSingleton<AnswerDelivery>();
         services.AddSingleton<RequestMetrics>();
         services.AddSingleton(_ => PromptHash.FromFile(settings.DataDirectory));
+        services.AddSingleton(settings.Idempotency);
+        services.AddSingleton<IdempotentCalls>();
         services.AddSingleton<RequestPipeline>();
     }
 }

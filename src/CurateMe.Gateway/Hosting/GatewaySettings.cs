@@ -1,5 +1,6 @@
 using System.Globalization;
 using CurateMe.Gateway.Configuration;
+using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Providers;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Journal;
@@ -27,6 +28,7 @@ sealed record GatewaySettings
     public required RecorderOptions Recorder { get; init; }
     public required JournalOptions Journal { get; init; }
     public required ForwardOptions Forward { get; init; }
+    public IdempotencyOptions Idempotency { get; init; } = new();
     public required IReadOnlyList<ProviderRow> Providers { get; init; }
     public required PriceList Prices { get; init; }
 
@@ -50,6 +52,7 @@ sealed record GatewaySettings
             },
             Journal = ReadJournal(configuration, directory, faults),
             Forward = ReadForward(configuration, faults),
+            Idempotency = ReadIdempotency(configuration, faults),
             Providers = ReadProviders(configuration, faults),
             Prices = ReadPrices(configuration, faults),
         };
@@ -124,6 +127,18 @@ sealed record GatewaySettings
             BreakerCalls = ReadNumber(configuration, "Forward:BreakerCalls", standard.BreakerCalls, 2, 1_000_000, faults),
             BreakerWindow = ReadSeconds(configuration, "Forward:BreakerWindowSeconds", standard.BreakerWindow, faults),
             BreakerPause = ReadSeconds(configuration, "Forward:BreakerPauseSeconds", standard.BreakerPause, faults),
+        };
+    }
+
+    static IdempotencyOptions ReadIdempotency(IConfiguration configuration, ConfigurationFaults faults)
+    {
+        var standard = new IdempotencyOptions();
+        return new IdempotencyOptions
+        {
+            TimeToLive = TimeSpan.FromHours(ReadNumber(configuration, "Idempotency:Hours", (int)standard.TimeToLive.TotalHours, 1, 720, faults)),
+            MaxAnswerBytes = ReadNumber(configuration, "Idempotency:MaxAnswerBytes", standard.MaxAnswerBytes, 0, 8 << 20, faults),
+            MaxKeysPerDay = ReadNumber(configuration, "Idempotency:MaxKeysPerDay", standard.MaxKeysPerDay, 0, 100_000_000, faults),
+            MaxBytesPerDay = (long)ReadNumber(configuration, "Idempotency:MaxMegabytesPerDay", (int)(standard.MaxBytesPerDay >> 20), 0, 1 << 20, faults) << 20,
         };
     }
 

@@ -1,6 +1,7 @@
 using CurateMe.Gateway.Governance;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
+using CurateMe.Ledger.Entries;
 using CurateMe.Ledger.Errors;
 using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Mongo;
@@ -32,6 +33,7 @@ static class SharedStores
         services.AddSingleton<ICounterStore, ResilientCounters>();
         services.AddSingleton(s => s.GetRequiredService<RedisStore>().Reconciler);
         services.AddSingleton<DeadLetters>();
+        services.AddSingleton<IEntryStore, RedisEntryStore>();
         services.AddSingleton<SharedWork>();
         services.AddSingleton<ConfigSignal>();
         services.AddHostedService(s => s.GetRequiredService<ConfigSignal>());

@@ -51,6 +51,10 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
                     exchange.Settled(hold.Record.Cost, hold.End.OrgDaySpent);
                 }
             }
+            if (exchange.Claim is { } claim)
+            {
+                await claim.KeepAsync(answer!, plain, client, broken);
+            }
             if (plain is not null)
             {
                 await SendPlainAsync(exchange, answer, plain);

@@ -24,6 +24,7 @@ sealed class ClientStream
         this.exchange = exchange;
         var response = exchange.Http.Response;
         pipe = response.BodyWriter;
+        Copy = exchange.Claim?.NewCopy();
         chunked = HttpProtocol.IsHttp11(exchange.Http.Request.Protocol);
         if (Left)
         {
@@ -40,6 +41,9 @@ sealed class ClientStream
         }
     }
 
+    /// <summary>All that was written, also after the client left; null where nobody may ask for it again.</summary>
+    public Idempotency.StreamCopy? Copy { get; }
+
     public bool Left => left |= exchange.ClientLeft;
 
     /// <summary>Cancelled when the connection is gone.</summary>
@@ -47,6 +51,7 @@ sealed class ClientStream
 
     public void Write(ReadOnlySpan<byte> bytes)
     {
+        Copy?.Write(bytes);
         if (bytes.IsEmpty || Left)
         {
             return;

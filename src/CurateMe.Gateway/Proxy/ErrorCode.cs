@@ -35,6 +35,10 @@ sealed record ErrorCode(int Status, string Code, string GatewayCode, string Type
     public static readonly ErrorCode InvalidHeader = new(400, "invalid_header", "GW_REQ_006", BadRequest);
     public static readonly ErrorCode NotFound = new(404, "not_found_error", "GW_REQ_007", "not_found_error");
     public static readonly ErrorCode MethodNotAllowed = new(405, "method_not_allowed", "GW_REQ_008", BadRequest);
+    public static readonly ErrorCode IdempotencyKeyReused = new(422, "idempotency_key_reused", "GW_REQ_010", BadRequest);
+    public static readonly ErrorCode IdempotencyInProgress = new(409, "idempotency_in_progress", "GW_REQ_011", BadRequest);
+    public static readonly ErrorCode IdempotencyAnswerGone = new(409, "idempotency_answer_not_kept", "GW_REQ_012", BadRequest);
+    public static readonly ErrorCode IdempotencyKeysUsedUp = new(429, "idempotency_keys_used_up", "GW_REQ_013", "rate_limit_error");
 
     public static readonly ErrorCode RateLimited = new(429, "rate_limited", "GW_RATE_001", "rate_limit_error");
 
@@ -45,10 +49,11 @@ sealed record ErrorCode(int Status, string Code, string GatewayCode, string Type
 
     public static readonly ErrorCode CostRecorder = new(503, "cost_recorder_error", "GW_STORE_001", Server);
     public static readonly ErrorCode BudgetStore = new(503, "budget_store_unavailable", "GW_STORE_002", Server);
+    public static readonly ErrorCode IdempotencyStore = new(503, "idempotency_store_unavailable", "GW_STORE_004", Server);
     public static readonly ErrorCode Internal = new(500, "internal_error", "GW_INT_001", Server);
 
     /// <summary>Whether an SDK must not try again by itself: nothing it can do makes the same request pass.</summary>
-    public bool Final => Status is >= 400 and < 500 and not 429;
+    public bool Final => Status is >= 400 and < 500 and not 429 && this != IdempotencyInProgress;
 }
 
 /// <summary>A request is refused; nothing was forwarded and nothing stays held.</summary>

@@ -87,10 +87,11 @@ abstract class ErrorShape
 
         static string StatusName(int status) => status switch
         {
-            400 or 413 or 415 => "INVALID_ARGUMENT",
+            400 or 413 or 415 or 422 => "INVALID_ARGUMENT",
             401 => "UNAUTHENTICATED",
             403 => "PERMISSION_DENIED",
             404 => "NOT_FOUND",
+            409 => "ABORTED",
             429 => "RESOURCE_EXHAUSTED",
             503 => "UNAVAILABLE",
             504 => "DEADLINE_EXCEEDED",

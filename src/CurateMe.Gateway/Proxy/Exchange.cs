@@ -27,6 +27,9 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     public Principal? Principal { get; set; }
     public string? ApprovalId { get; set; }
 
+    /// <summary>Null for requests without an idempotency key.</summary>
+    public Idempotency.Claim? Claim { get; set; }
+
     public bool ClientLeft => Http.RequestAborted.IsCancellationRequested;
 
     /// <summary>The figures of a hold that was taken or refused.</summary>

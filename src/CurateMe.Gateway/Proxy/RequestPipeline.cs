@@ -1,5 +1,6 @@
 using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
+using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Runners;
 using CurateMe.Gateway.Telemetry;
@@ -33,6 +34,7 @@ sealed partial class RequestPipeline(
     HoldDesk desk,
     AnswerDelivery delivery,
     ResponseOwners owners,
+    IdempotentCalls idempotent,
     PromptHash prompts,
     RequestMetrics metrics,
     ForwardOptions options,
@@ -81,6 +83,13 @@ sealed partial class RequestPipeline(
             Log.Failed(logger, exchange.Id, e.GetType().FullName, e.StackTrace);
             await RefuseAsync(exchange, new RefusedException(ErrorCode.Internal, "The gateway failed.", "Try again; if it lasts, report the X-CM-Request-ID."));
         }
+        finally
+        {
+            if (exchange.Claim is { } claim)
+            {
+                await claim.DisposeAsync();
+            }
+        }
     }
 
     async Task RunAsync(Exchange exchange, Route route)
@@ -94,6 +103,16 @@ sealed partial class RequestPipeline(
         RequireType(request, route.Dialect);
         using var body = await RequestBody.ReadAsync(request, options.MaxBodyBytes, exchange.Http.RequestAborted);
         var facts = route.Dialect.Read(body.Span, request);
+        if (!route.Dialect.Free && CallersKeys.Read(request) is { } named)
+        {
+            var claim = exchange.Claim = await idempotent.ClaimAsync(exchange, named, body.Memory);
+            if (claim.Replay is not null)
+            {
+                exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
+                await idempotent.ReplayAsync(exchange, claim);
+                return;
+            }
+        }
 
         // 3, 4
         RefuseForeign(facts, principal);
@@ -139,6 +158,7 @@ sealed partial class RequestPipeline(
             throw Admission.Denied(in outcome, in wish, in quote);
         }
 
+        exchange.Claim?.Follows(record);
         // Whatever fails from here on, the hold ends; delivery ends it earlier, before the answer does.
         await using var scope = hold;
 

@@ -23,6 +23,12 @@ static class RedisScripts
     public static readonly RespScript Beat = Load("beat.v1");
     public static readonly RespScript Confirm = Load("confirm.v1");
 
+    public static readonly RespScript EntryAdd = Plain("entry_add.v1");
+    public static readonly RespScript EntryReplace = Plain("entry_replace.v1");
+
+    // Without what the counters share.
+    static RespScript Plain(string name) => new(name, Text(name + ".lua"));
+
     static RespScript Load(string name) => new(name, Cells + Text(name + ".lua"));
 
     static string Text(string file)

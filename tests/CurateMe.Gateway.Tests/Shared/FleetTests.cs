@@ -89,6 +89,33 @@ public sealed class FleetTests
         Assert.Equal((0, 2), (health.GetProperty("dlq_depth").GetInt32(), health.GetProperty("replicas").GetInt32()));
     }
 
+    [Fact]
+    public async Task AC11_SameIdempotencyKeyOnEveryReplica_IsChargedOnce_AndAnotherReplicaRepeatsTheAnswer()
+    {
+        await using var fleet = await Fleet.StartAsync(3);
+        var key = await fleet.OrgAsync("org_once", dailyBudget: 10);
+        for (var round = 0; round < 5; round++)
+        {
+            var all = await Task.WhenAll(Enumerable.Range(0, 9).Select(i => AskAsync(i % 3, $"once-{round}")));
+            Assert.All(all, static a => Assert.True(a.Status is HttpStatusCode.OK or HttpStatusCode.Conflict, $"{a.Status} {a.Text}"));
+            Assert.Single(all, static a => a is { Status: HttpStatusCode.OK, Replayed: false });
+            var made = all.Single(static a => a is { Status: HttpStatusCode.OK, Replayed: false });
+            for (var i = 0; i < 3; i++) Assert.Equal((HttpStatusCode.OK, true, made.Text), await AskAsync(i, $"once-{round}"));
+        }
+        await Fleet.UntilAsync(async () => (await fleet.RecordsAsync("org_once")).Count == 5, static () => "five records");
+        Assert.Equal(5, fleet.Simulator.Bill.Entries.Count);
+
+        async Task<(HttpStatusCode Status, bool Replayed, string Text)> AskAsync(int replica, string once)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(fleet.Replicas[replica].Address, "/v1/openai/chat/completions"));
+            request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", key);
+            request.Headers.Add("Idempotency-Key", once);
+            request.Content = System.Net.Http.Json.JsonContent.Create(new { model = "gpt-4o-mini", max_tokens = 20, messages = new[] { new { role = "user", content = "ping" } } });
+            using var answer = await fleet.Http.SendAsync(request, Ct);
+            return (answer.StatusCode, answer.Headers.Contains("Idempotent-Replayed"), await answer.Content.ReadAsStringAsync(Ct));
+        }
+    }
+
     // Every request costs its hold to the nano-dollar, so what fits is known.
     static async Task ExactlyAsync(Fleet fleet, int fits, int wishes)
     {

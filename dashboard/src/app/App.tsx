@@ -1,0 +1,59 @@
+import { Button, Center, Loader, Stack, Text } from '@mantine/core';
+import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
+import { Redirect, Route, Router, Switch } from 'wouter';
+import { ask, explain } from '../api/client';
+import { Loading } from '../parts/Page';
+import { type Org, type Seat, SeatContext, type Session, may, useSession } from './session';
+import { Shell } from './Shell';
+import { SignIn } from './SignIn';
+
+const pages = {
+  '/': lazy(() => import('../pages/Overview')),
+  '/usage': lazy(() => import('../pages/Usage')),
+};
+
+export function App() {
+  const session = useSession();
+  if (session.isPending) return <Center h="100dvh"><Loader aria-label="Loading" /></Center>;
+  if (session.isError) {
+    return (
+      <Center h="100dvh"><Stack align="center"><Text>{explain(session.error).message}</Text><Button onClick={() => session.refetch()}>Try again</Button></Stack></Center>
+    );
+  }
+  return session.data ? <Seated session={session.data} /> : <SignIn />;
+}
+
+const remembered = 'cm-org';
+
+function Seated({ session }: { session: Session }) {
+  const [chosen, setChosen] = useState(() => new URLSearchParams(window.location.search).get('org') ?? localStorage.getItem(remembered));
+  const list = ask.useQuery('get', '/api/v1/admin/orgs', { params: { query: { limit: '1000' } } });
+  const orgs = useMemo<Org[]>(() => list.data?.data ?? [], [list.data]);
+  const seat = useMemo<Seat>(() => ({
+    session,
+    orgs,
+    org: orgs.find((o) => o.org_id === (session.org_id ?? chosen)) ?? orgs[0] ?? null,
+    choose: (orgId) => { localStorage.setItem(remembered, orgId); setChosen(orgId); },
+    may: (right) => may(session.role, right),
+  }), [session, orgs, chosen]);
+  if (list.isPending) return <Center h="100dvh"><Loader aria-label="Loading" /></Center>;
+  return (
+    <SeatContext.Provider value={seat}>
+      <Router base="/dashboard">
+        <Shell>
+          <Suspense fallback={<Loading />}>
+            <Switch>
+              {Object.entries(pages).map(([path, Page]) => <Route key={path} path={path}>{() => <ForOrg seat={seat}><Page /></ForOrg>}</Route>)}
+              <Route><Redirect to="/" /></Route>
+            </Switch>
+          </Suspense>
+        </Shell>
+      </Router>
+    </SeatContext.Provider>
+  );
+}
+
+// Another org is another page: nothing of the first may stay on the screen.
+function ForOrg({ seat, children }: { seat: Seat; children: ReactNode }) {
+  return seat.org ? <div key={seat.org.org_id}>{children}</div> : <Text p="lg">There is no org yet.</Text>;
+}

@@ -1,0 +1,72 @@
+import { Table } from '@mantine/core';
+import { IconArrowDown, IconArrowUp, IconSelector } from '@tabler/icons-react';
+import { type ColumnDef, flexRender, getCoreRowModel, getSortedRowModel, type OnChangeFn, type RowData, type SortingState, useReactTable, type VisibilityState } from '@tanstack/react-table';
+import { type ReactNode, useState } from 'react';
+
+declare module '@tanstack/react-table' {
+  interface ColumnMeta<TData extends RowData, TValue> { num?: boolean; of?: TData; is?: TValue }
+}
+
+interface Props<T> {
+  name: string;
+  rows: readonly T[];
+  columns: ColumnDef<T, never>[] | ColumnDef<T, unknown>[];
+  id: (row: T) => string;
+  open?: (row: T) => void;
+  openLabel?: (row: T) => string;
+  empty: ReactNode;
+  /** Given when the gateway sorts; otherwise the rows shown are sorted here. */
+  sorting?: SortingState;
+  onSorting?: OnChangeFn<SortingState>;
+  arrived?: ReadonlySet<string>;
+  hidden?: VisibilityState;
+}
+
+/** A table that can be sorted by its heads and walked by keyboard; wider than the screen it scrolls by itself. */
+export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, sorting, onSorting, arrived, hidden }: Props<T>) {
+  const [own, setOwn] = useState<SortingState>([]);
+  const table = useReactTable<T>({
+    data: rows as T[],
+    columns: columns as ColumnDef<T, unknown>[],
+    getRowId: id,
+    getCoreRowModel: getCoreRowModel(),
+    getSortedRowModel: sorting ? undefined : getSortedRowModel(),
+    manualSorting: sorting !== undefined,
+    enableSortingRemoval: false,
+    state: { sorting: sorting ?? own, columnVisibility: hidden ?? {} },
+    onSortingChange: onSorting ?? setOwn,
+  });
+  if (rows.length === 0) return empty;
+  return (
+    <div className="scroll" role="region" aria-label={name} tabIndex={0}>
+      <Table className="figures" verticalSpacing={7} horizontalSpacing="md" highlightOnHover={open !== undefined}>
+        <Table.Thead>
+          {table.getHeaderGroups().map((group) => (
+            <Table.Tr key={group.id}>
+              {group.headers.map((head) => {
+                const order = head.column.getIsSorted();
+                const text = flexRender(head.column.columnDef.header, head.getContext());
+                return (
+                  <Table.Th key={head.id} scope="col" data-num={head.column.columnDef.meta?.num || undefined} aria-sort={order ? (order === 'asc' ? 'ascending' : 'descending') : undefined}>
+                    {head.column.getCanSort()
+                      ? <button type="button" className="sort" onClick={head.column.getToggleSortingHandler()}>{text}{order === 'asc' ? <IconArrowUp size={13} /> : order === 'desc' ? <IconArrowDown size={13} /> : <IconSelector size={13} opacity={0.4} />}</button>
+                      : text}
+                  </Table.Th>
+                );
+              })}
+            </Table.Tr>
+          ))}
+        </Table.Thead>
+        <Table.Tbody>
+          {table.getRowModel().rows.map((row) => (
+            <Table.Tr key={row.id} data-clickable={open ? true : undefined} className={arrived?.has(row.id) ? 'arrived' : undefined} tabIndex={open ? 0 : undefined}
+              aria-label={open ? openLabel?.(row.original) : undefined} onClick={open && (() => open(row.original))}
+              onKeyDown={open && ((e) => { if (e.key === 'Enter' && e.target === e.currentTarget) open(row.original); })}>
+              {row.getVisibleCells().map((cell) => <Table.Td key={cell.id} data-num={cell.column.columnDef.meta?.num || undefined}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>)}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
+  );
+}

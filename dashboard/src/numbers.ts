@@ -11,6 +11,7 @@ export const percent = (n: number | null | undefined, decimals = 1): string => (
 
 export function milliseconds(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return '—';
+  if (ms === 0) return '< 1 ms';
   if (ms < 1) return `${(ms * 1000).toFixed(0)} µs`;
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${ms.toFixed(0)} ms`;

@@ -9,6 +9,8 @@ import { SignIn } from './SignIn';
 
 const pages = {
   '/': lazy(() => import('../pages/Overview')),
+  '/costs/breakdown': lazy(() => import('../pages/Breakdown')),
+  '/costs/budgets': lazy(() => import('../pages/Budgets')),
   '/usage': lazy(() => import('../pages/Usage')),
 };
 

@@ -19,7 +19,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <Group h="100%" px="md" gap="sm" wrap="nowrap" justify="space-between">
           <Group gap="sm" wrap="nowrap">
             <Burger opened={open} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Menu" aria-expanded={open} />
-            <Link href="/" aria-label="CurateMe Gateway, overview"><Brand /></Link>
+            <Link href="/" className="plain" aria-label="CurateMe Gateway, overview"><Brand /></Link>
           </Group>
           <Group gap="xs" wrap="nowrap">
             <LiveMark />

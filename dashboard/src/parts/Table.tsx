@@ -4,7 +4,7 @@ import { type ColumnDef, flexRender, getCoreRowModel, getSortedRowModel, type On
 import { type ReactNode, useState } from 'react';
 
 declare module '@tanstack/react-table' {
-  interface ColumnMeta<TData extends RowData, TValue> { num?: boolean; of?: TData; is?: TValue }
+  interface ColumnMeta<TData extends RowData, TValue> { num?: boolean; wrap?: boolean; of?: TData; is?: TValue }
 }
 
 interface Props<T> {
@@ -62,7 +62,7 @@ export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, so
             <Table.Tr key={row.id} data-clickable={open ? true : undefined} className={arrived?.has(row.id) ? 'arrived' : undefined} tabIndex={open ? 0 : undefined}
               aria-label={open ? openLabel?.(row.original) : undefined} onClick={open && (() => open(row.original))}
               onKeyDown={open && ((e) => { if (e.key === 'Enter' && e.target === e.currentTarget) open(row.original); })}>
-              {row.getVisibleCells().map((cell) => <Table.Td key={cell.id} data-num={cell.column.columnDef.meta?.num || undefined}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>)}
+              {row.getVisibleCells().map((cell) => <Table.Td key={cell.id} className={cell.column.columnDef.meta?.wrap ? 'wrap' : undefined} data-num={cell.column.columnDef.meta?.num || undefined}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>)}
             </Table.Tr>
           ))}
         </Table.Tbody>

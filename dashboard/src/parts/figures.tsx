@@ -31,7 +31,7 @@ const tones: Record<string, string> = {
 };
 
 /** A state in a word. The colour repeats what the word says. */
-export const State = ({ of }: { of: string }) => <Badge variant="light" color={tones[of] ?? 'gray'} size="sm">{of.replaceAll('_', ' ')}</Badge>;
+export const State = ({ of }: { of: string }) => <Badge variant="light" color={tones[of] ?? 'gray'} size="sm" style={{ flexShrink: 0, overflow: 'visible' }}>{of.replaceAll('_', ' ')}</Badge>;
 
 /** One figure with its name, for the top of a page. */
 export function Tile({ label, children, note, hint }: { label: string; children: ReactNode; note?: ReactNode; hint?: string }) {

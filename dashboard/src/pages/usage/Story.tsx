@@ -73,10 +73,10 @@ function Chapters({ entry }: { entry: Schemas['UsageEntry'] }) {
         <Title order={2} mb={6}>Facts</Title>
         <dl className="facts">
           <dt>Ended</dt><dd>{stamp(entry.ts)} UTC, in the budgets of {entry.period_day} and {entry.period_month}</dd>
-          <dt>Key</dt><dd><Link href={`/keys?key=${entry.key_id}`}>{names.key(entry.key_id)}</Link></dd>
+          <dt>Key</dt><dd><Link className="link" href={`/keys?key=${entry.key_id}`}>{names.key(entry.key_id)}</Link></dd>
           {entry.team_id && <><dt>Team</dt><dd>{names.team(entry.team_id)}</dd></>}
           {entry.runner_id && <><dt>Runner</dt><dd>{entry.runner_id}</dd></>}
-          {entry.session_id && <><dt>Session</dt><dd><Link href={`/usage?session_id=${encodeURIComponent(entry.session_id)}${entry.runner_id ? `&runner_id=${encodeURIComponent(entry.runner_id)}` : ''}`}>{entry.session_id}</Link></dd></>}
+          {entry.session_id && <><dt>Session</dt><dd><Link className="link" href={`/usage?session_id=${encodeURIComponent(entry.session_id)}${entry.runner_id ? `&runner_id=${encodeURIComponent(entry.runner_id)}` : ''}`}>{entry.session_id}</Link></dd></>}
           {entry.client_ip && <><dt>From</dt><dd>{entry.client_ip}</dd></>}
           <dt>Prompt hash</dt><dd><span className="mono">{entry.prompt_hash}</span> (equal requests of an org have equal hashes)</dd>
           {Object.entries(entry.tags).map(([name, value]) => <div key={name} style={{ display: 'contents' }}><dt>{name}</dt><dd>{value}</dd></div>)}

@@ -44,6 +44,13 @@ internal static class MongoIndexes
             Index("audit_target", unique: false, "audit.target_id", "audit.sequence"));
     }
 
+    internal static bool OfAlerts(MongoSession session)
+    {
+        Make(session, MongoAlertStore.Events, Index("claim", unique: true, "claim"), Index("org", unique: false, "org_id", "_id"), Index("spread", unique: false, "spread", "_id"));
+        Make(session, MongoAlertStore.Deliveries, Index("webhook", unique: false, "webhook_id", "_id"), Index("due", unique: false, "state", "next_at"));
+        return true;
+    }
+
     static void Make(MongoSession session, string collection, params Bson[] indexes) =>
         session.Write(new Bson { { "createIndexes", collection }, { "indexes", indexes } });
 

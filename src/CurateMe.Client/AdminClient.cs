@@ -151,6 +151,38 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
     public Task<AdminToken> RevokeTokenAsync(string tokenId, CancellationToken ct = default) =>
         SendAsync(HttpMethod.Delete, $"/api/v1/admin/tokens/{Uri.EscapeDataString(tokenId)}", content: null, Json.AdminToken, ct);
 
+    /// <param name="types">Kinds of events joined by commas; null for all.</param>
+    public Task<Page<Alert>> ListAlertsAsync(string? types = null, DateTimeOffset? since = null, int? limit = null, string? cursor = null, CancellationToken ct = default) =>
+        GetAsync("/gateway/admin/alerts" + Query(("type", types), ("since", Time(since)), ("limit", limit), ("cursor", cursor)), Json.PageAlert, ct);
+
+    /// <returns>The webhook with its secret, this once.</returns>
+    public Task<Webhook> CreateWebhookAsync(WebhookCreate webhook, CancellationToken ct = default) => SendAsync(HttpMethod.Post, WebhookPath(), webhook, Json.WebhookCreate, Json.Webhook, ct);
+
+    public Task<Page<Webhook>> ListWebhooksAsync(int? limit = null, string? cursor = null, CancellationToken ct = default) => GetAsync(WebhookPath() + Query(("limit", limit), ("cursor", cursor)), Json.PageWebhook, ct);
+
+    public Task<Webhook> GetWebhookAsync(string webhook, CancellationToken ct = default) => GetAsync(WebhookPath(webhook), Json.Webhook, ct);
+
+    /// <param name="patch">RFC 7396.</param>
+    public Task<Webhook> PatchWebhookAsync(string webhook, JsonObject patch, CancellationToken ct = default) => PatchAsync(WebhookPath(webhook), patch, Json.Webhook, ct);
+
+    public Task<WebhookRemoved> DeleteWebhookAsync(string webhook, CancellationToken ct = default) => SendAsync(HttpMethod.Delete, WebhookPath(webhook), content: null, Json.WebhookRemoved, ct);
+
+    /// <returns>The webhook with its new secret, this once.</returns>
+    public Task<Webhook> RotateWebhookAsync(string webhook, int? graceSeconds = null, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, WebhookPath(webhook) + "/rotate", new WebhookRotate { GraceSeconds = graceSeconds }, Json.WebhookRotate, Json.Webhook, ct);
+
+    /// <summary>Sends a message of the kind <c>webhook_test</c> and waits for its first attempt.</summary>
+    public Task<WebhookDelivery> TestWebhookAsync(string webhook, CancellationToken ct = default) => SendAsync(HttpMethod.Post, WebhookPath(webhook) + "/test", content: null, Json.WebhookDelivery, ct);
+
+    public Task<Page<WebhookDelivery>> ListDeliveriesAsync(string webhook, int? limit = null, string? cursor = null, CancellationToken ct = default) =>
+        GetAsync(WebhookPath(webhook) + "/deliveries" + Query(("limit", limit), ("cursor", cursor)), Json.PageWebhookDelivery, ct);
+
+    /// <summary>Sends a message again, as a delivery of its own.</summary>
+    public Task<WebhookDelivery> ReplayDeliveryAsync(string webhook, string delivery, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, $"{WebhookPath(webhook)}/deliveries/{Uri.EscapeDataString(delivery)}/replay", content: null, Json.WebhookDelivery, ct);
+
+    static string WebhookPath(string? webhook = null) => "/api/v1/admin/webhooks" + (webhook is null ? "" : "/" + Uri.EscapeDataString(webhook));
+
     static string KeyPath(string key) => $"/api/v1/admin/keys/{Uri.EscapeDataString(key)}";
 
     static string? Time(DateTimeOffset? at) => at is { } value ? Rfc3339Converter.Format(value) : null;

@@ -56,4 +56,13 @@ namespace CurateMe.Client;
 [JsonSerializable(typeof(AuditVerification))]
 [JsonSerializable(typeof(Session))]
 [JsonSerializable(typeof(SessionCreate))]
+[JsonSerializable(typeof(Page<Alert>))]
+[JsonSerializable(typeof(Webhook))]
+[JsonSerializable(typeof(WebhookCreate))]
+[JsonSerializable(typeof(WebhookPatch))]
+[JsonSerializable(typeof(WebhookRotate))]
+[JsonSerializable(typeof(WebhookRemoved))]
+[JsonSerializable(typeof(Page<Webhook>))]
+[JsonSerializable(typeof(WebhookDelivery))]
+[JsonSerializable(typeof(Page<WebhookDelivery>))]
 public sealed partial class AdminJson : JsonSerializerContext;

@@ -1,6 +1,7 @@
 using CurateMe.Client;
 using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Governance;
+using CurateMe.Ledger.Alerts;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Records;
@@ -110,6 +111,7 @@ static partial class AdminPipeline
         ConfigConflictException => Refusal.Conflict("Somebody else changed this at the same moment; read it again and repeat the change."),
         LedgerUnavailableException => Refusal.StoreAway("The ledger does not answer."),
         CounterStoreUnavailableException => Refusal.StoreAway("The budget store does not answer."),
+        AlertStoreUnavailableException => Refusal.StoreAway("The store of alerts does not answer."),
         TimeoutException => Refusal.StoreAway("A store took too long to answer."),
         BadHttpRequestException { StatusCode: 413 } => new Refusal(413, "body_too_large", "GW_REQ_004", $"The body is larger than {AdminOptions.MaxBodyBytes} bytes."),
         BadHttpRequestException bad => new Refusal(bad.StatusCode, "bad_request", "GW_REQ_001", "The request is malformed."),

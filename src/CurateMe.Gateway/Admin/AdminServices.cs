@@ -1,4 +1,5 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Runners;
@@ -24,6 +25,7 @@ static class AdminServices
         services.AddSingleton<GatewayFigures>();
         services.AddSingleton<ErrorBook>();
         services.AddSingleton(static s => new LedgerReads(s.GetRequiredService<IUsageLedger>(), s.GetRequiredService<TimeProvider>(), s.GetService<Recorder>()));
+        services.AddAlerts();
         services.AddApiDocument();
         services.ConfigureHttpJsonOptions(static json =>
         {
@@ -50,6 +52,7 @@ static class AdminServices
         admin.MapCosts();
         admin.MapUsage();
         admin.MapBilling();
+        admin.MapWebhooks();
         MapNothing(admin);
 
         var gateway = app.MapGroup("/gateway/admin").WithAdminDefaults();
@@ -60,6 +63,7 @@ static class AdminServices
         gateway.MapReconciliation();
         gateway.MapRunners();
         gateway.MapApprovals();
+        gateway.MapAlerts();
         MapNothing(gateway);
         return app;
     }

@@ -38,7 +38,8 @@ static class BodyReader
     static readonly JsonDocumentOptions Options = new() { MaxDepth = RequestJson.Depth, AllowDuplicateProperties = false };
 
     /// <summary>Contracts of which every field has a default, so that a call without a body is fine.</summary>
-    public static bool MayBeEmpty(Type type) => type == typeof(Client.KeyRotate) || type == typeof(Client.ResetDaily) || type == typeof(Client.ApprovalReject) || type == typeof(Client.ReconcileRequest);
+    public static bool MayBeEmpty(Type type) => type == typeof(Client.KeyRotate) || type == typeof(Client.ResetDaily) || type == typeof(Client.ApprovalReject) || type == typeof(Client.ReconcileRequest)
+        || type == typeof(Client.WebhookRotate);
 
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext context)
     {

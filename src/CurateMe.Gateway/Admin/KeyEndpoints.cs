@@ -1,4 +1,5 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Keys;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -107,16 +108,18 @@ static class KeyEndpoints
         return await SaveAsync("key.patch", stored, changed, call, catalogue, ct);
     }
 
-    static Task<Ok<ApiKey>> DisableAsync(string key, AdminCall call, Catalogue catalogue, CancellationToken ct) =>
-        SetDisabledAsync("key.disable", key, disabled: true, call, catalogue, ct);
-
-    static Task<Ok<ApiKey>> EnableAsync(string key, AdminCall call, Catalogue catalogue, CancellationToken ct) =>
-        SetDisabledAsync("key.enable", key, disabled: false, call, catalogue, ct);
-
-    static async Task<Ok<ApiKey>> SetDisabledAsync(string action, string key, bool disabled, AdminCall call, Catalogue catalogue, CancellationToken ct)
+    static async Task<Ok<ApiKey>> DisableAsync(string key, AdminCall call, Catalogue catalogue, AlertDesk desk, CancellationToken ct)
     {
         var stored = await FindAsync(key, call, catalogue, ct);
-        return await SaveAsync(action, stored, stored.Value with { Disabled = disabled }, call, catalogue, ct);
+        var answer = await SaveAsync("key.disable", stored, stored.Value with { Disabled = true }, call, catalogue, ct);
+        KeyAlerts.Disabled(desk, stored, call.Actor.Name, reason: "disabled by an administrator");
+        return answer;
+    }
+
+    static async Task<Ok<ApiKey>> EnableAsync(string key, AdminCall call, Catalogue catalogue, CancellationToken ct)
+    {
+        var stored = await FindAsync(key, call, catalogue, ct);
+        return await SaveAsync("key.enable", stored, stored.Value with { Disabled = false }, call, catalogue, ct);
     }
 
     static async Task<Ok<ApiKey>> RotateAsync(string key, Body<KeyRotate> body, AdminCall call, Catalogue catalogue, CancellationToken ct)

@@ -27,6 +27,9 @@ namespace CurateMe.Gateway.Admin;
 [JsonSerializable(typeof(RunnerConfig))]
 [JsonSerializable(typeof(ApprovalReject))]
 [JsonSerializable(typeof(SessionCreate))]
+[JsonSerializable(typeof(WebhookCreate))]
+[JsonSerializable(typeof(WebhookPatch))]
+[JsonSerializable(typeof(WebhookRotate))]
 sealed partial class RequestJson : JsonSerializerContext
 {
     /// <summary>Deepest nesting of a body.</summary>

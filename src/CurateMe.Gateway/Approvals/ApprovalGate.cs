@@ -21,7 +21,7 @@ sealed record UsedApproval(ApprovalDocument Approved, string Lookup);
 /// Lets a request that may cost as much as the org's <c>hitl_threshold</c> pass only once a person has approved that very request: the same key,
 /// the same bytes, once. Everything is in the configuration store, so it survives restarts and holds over all replicas.
 /// </summary>
-sealed class ApprovalGate(Catalogue catalogue, TimeProvider time)
+sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvider time)
 {
     /// <summary>How long a request waits for a decision, and how long an approved one may be sent.</summary>
     public static readonly TimeSpan TimeToLive = TimeSpan.FromHours(24);
@@ -104,6 +104,7 @@ sealed class ApprovalGate(Catalogue catalogue, TimeProvider time)
             // The same request came twice at once: the other one asked.
             return View((await catalogue.Approvals.LookupAsync(lookup, ct))?.Value ?? throw new TimeoutException("The approval could not be stored.", conflict));
         }
+        alerts.Asked(approval);
         return View(approval);
     }
 

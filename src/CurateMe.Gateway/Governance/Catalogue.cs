@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using CurateMe.Client;
+using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Ledger.Configuration;
 
@@ -36,6 +37,9 @@ sealed class DocumentSet<T>(IConfigStore store, string collection, JsonTypeInfo<
     /// <summary>The document with another content.</summary>
     public ConfigWrite Change(Stored<T> stored, T value) => new(collection, stored.Id, stored.OrgId, stored.Lookup, Text(value), stored.Version);
 
+    /// <summary>The document gone.</summary>
+    public ConfigWrite Remove(Stored<T> stored) => new(collection, stored.Id, stored.OrgId, Lookup: null, Json: null, stored.Version);
+
     public string Text(T value) => JsonSerializer.Serialize(value, type);
 
     Stored<T>? Read(ConfigDocument? document) => document is null || document.Deleted
@@ -58,6 +62,8 @@ sealed class Catalogue(IConfigStore store, ConfigChanges changes)
     public DocumentSet<RunnerDocument> Runners { get; } = new(store, Collections.Runners, DocumentJson.Default.RunnerDocument);
     public DocumentSet<StoppedSessionDocument> StoppedSessions { get; } = new(store, Collections.StoppedSessions, DocumentJson.Default.StoppedSessionDocument);
     public DocumentSet<ApprovalDocument> Approvals { get; } = new(store, Collections.Approvals, DocumentJson.Default.ApprovalDocument);
+
+    public DocumentSet<WebhookDocument> Webhooks { get; } = new(store, Collections.Webhooks, DocumentJson.Default.WebhookDocument);
 
     /// <summary>The policy document of an org has the org's id.</summary>
     public DocumentSet<PolicyDocument> Policies { get; } = new(store, Collections.Policies, DocumentJson.Default.PolicyDocument);

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using CurateMe.Client;
 using CurateMe.Gateway.Admin;
+using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Dashboard;
 using CurateMe.Ledger.Money;
@@ -20,6 +21,7 @@ static class Collections
     public const string Approvals = "approvals";
     public const string AdminTokens = "admin_tokens";
     public const string DashboardSessions = "dashboard_sessions";
+    public const string Webhooks = "webhooks";
 }
 
 sealed record OrgDocument
@@ -113,4 +115,5 @@ sealed record StoppedSessionDocument
 [JsonSerializable(typeof(StoppedSessionDocument))]
 [JsonSerializable(typeof(ApprovalDocument))]
 [JsonSerializable(typeof(SessionDocument))]
+[JsonSerializable(typeof(WebhookDocument))]
 sealed partial class DocumentJson : JsonSerializerContext;

@@ -5,6 +5,7 @@ using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Gateway.Telemetry;
+using CurateMe.Ledger.Alerts;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Entries;
@@ -41,6 +42,7 @@ static class GatewayApp
         AddLedger(builder.Services, settings);
         AddDataPlane(builder.Services, settings);
         builder.Services.AddKeys();
+        builder.Services.AddSingleton(settings.Alerts);
         builder.Services.AddAdmin(builder.Configuration);
         overrides?.Invoke(builder.Services);
         var app = builder.Build();
@@ -74,6 +76,7 @@ static class GatewayApp
             services.AddSingleton<IUsageLedger>(s => SqliteLedger.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>()));
             services.AddSingleton<IConfigStore>(_ => SqliteConfigStore.Open(settings.DataDirectory));
             services.AddSingleton<IEntryStore>(s => SqliteEntryStore.Open(settings.DataDirectory, s.GetRequiredService<TimeProvider>(), settings.Journal.Durability == JournalDurability.Disk));
+            services.AddSingleton<IAlertStore>(_ => SqliteAlertStore.Open(settings.DataDirectory));
             services.AddSingleton<Reconciler>();
         }
         services.AddSingleton(settings.Recorder);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Configuration;
 using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Providers;
@@ -31,6 +32,7 @@ sealed record GatewaySettings
     public IdempotencyOptions Idempotency { get; init; } = new();
     public required IReadOnlyList<ProviderRow> Providers { get; init; }
     public required PriceList Prices { get; init; }
+    public required AlertOptions Alerts { get; init; }
 
     /// <summary>Reads the configuration.</summary>
     /// <exception cref="ConfigurationException">Lists every fault.</exception>
@@ -55,6 +57,7 @@ sealed record GatewaySettings
             Idempotency = ReadIdempotency(configuration, faults),
             Providers = ReadProviders(configuration, faults),
             Prices = ReadPrices(configuration, faults),
+            Alerts = AlertOptions.Read(configuration, faults),
         };
         faults.ThrowIfAny();
         return settings;

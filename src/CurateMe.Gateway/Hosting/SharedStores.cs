@@ -1,4 +1,5 @@
 using CurateMe.Gateway.Governance;
+using CurateMe.Ledger.Alerts;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Entries;
@@ -27,6 +28,7 @@ static class SharedStores
         services.AddSingleton(_ => RespClient.Create(shared.Redis with { ClientName = "curateme-gateway", CommandTimeout = TimeSpan.FromSeconds(1), MaxReconnectDelay = TimeSpan.FromSeconds(1) }));
         services.AddSingleton<IUsageLedger>(s => MongoLedger.OpenAsync(shared.Mongo, s.GetRequiredService<TimeProvider>(), CancellationToken.None).GetAwaiter().GetResult());
         services.AddSingleton<IConfigStore>(_ => MongoConfigStore.OpenAsync(shared.Mongo, CancellationToken.None).GetAwaiter().GetResult());
+        services.AddSingleton<IAlertStore>(_ => MongoAlertStore.OpenAsync(shared.Mongo, CancellationToken.None).GetAwaiter().GetResult());
         services.AddSingleton(s => new RedisStore(
             s.GetRequiredService<RespClient>(), s.GetRequiredService<JournalFile>(), s.GetRequiredService<IUsageLedger>(), s.GetRequiredService<CounterResets>(),
             s.GetRequiredService<ErrorEvents>(), s.GetRequiredService<TimeProvider>()));

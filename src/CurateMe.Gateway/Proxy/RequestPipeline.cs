@@ -1,3 +1,4 @@
+using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Idempotency;
@@ -37,6 +38,7 @@ sealed partial class RequestPipeline(
     IdempotentCalls idempotent,
     PromptHash prompts,
     RequestMetrics metrics,
+    BudgetSignals signals,
     ForwardOptions options,
     TimeProvider time,
     ILogger<RequestPipeline> logger)
@@ -155,6 +157,7 @@ sealed partial class RequestPipeline(
             {
                 await approvals.GiveBackAsync(used, CancellationToken.None);
             }
+            signals.OnDenied(principal.Path, in outcome, principal.KeyId);
             throw Admission.Denied(in outcome, in wish, in quote);
         }
 
@@ -173,7 +176,14 @@ sealed partial class RequestPipeline(
         }
         exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
         metrics.OnForward(time.GetElapsedTime(exchange.Started).TotalSeconds);
-        await delivery.DeliverAsync(calls, hold, facts, policy);
+        try
+        {
+            await delivery.DeliverAsync(calls, hold, facts, policy);
+        }
+        finally
+        {
+            signals.OnSettled(caller.Path);
+        }
         metrics.OnSettled(record);
     }
 

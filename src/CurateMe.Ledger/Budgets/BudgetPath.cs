@@ -81,6 +81,14 @@ public sealed class BudgetPath
     public string OrgId { get; }
     public ImmutableArray<BudgetNode> Nodes { get; }
 
+    int marks;
+
+    /// <summary>Sets a mark for whoever watches paths; false when it was set already. Costs a look when it was.</summary>
+    public bool TryMark(int mark) => (Volatile.Read(ref marks) & mark) == 0 && (Interlocked.Or(ref marks, mark) & mark) == 0;
+
+    /// <summary>Takes a mark away.</summary>
+    public void Unmark(int mark) => Interlocked.And(ref marks, ~mark);
+
     /// <summary>What happens to its requests while a shared counter store is away.</summary>
     public StoreLoss OnStoreLoss { get; init; }
 }

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using CurateMe.Client;
 using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Keys;
+using CurateMe.Ledger.Alerts;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Reconciliation;
@@ -60,6 +61,7 @@ sealed class AdminHost : IAsyncDisposable
         builder.Services.AddSingleton<IConfigStore>(_ => SqliteConfigStore.Open(directory.Path));
         builder.Services.AddSingleton<IUsageLedger>(_ => SqliteLedger.Open(directory.Path, time));
         builder.Services.AddSingleton<ICounterStore>(_ => new InProcessCounters(time));
+        builder.Services.AddSingleton<IAlertStore>(_ => SqliteAlertStore.Open(directory.Path));
         builder.Services.AddSingleton<CounterResets>();
         builder.Services.AddSingleton<Reconciler>();
         builder.Services.AddKeys();

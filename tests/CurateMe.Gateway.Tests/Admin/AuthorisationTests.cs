@@ -63,6 +63,16 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         ["ListApprovals"] = AdminRight.Read,
         ["ApproveRequest"] = AdminRight.Approve,
         ["RejectRequest"] = AdminRight.Approve,
+        ["ListAlerts"] = AdminRight.Read,
+        ["CreateWebhook"] = AdminRight.Change,
+        ["ListWebhooks"] = AdminRight.Read,
+        ["GetWebhook"] = AdminRight.Read,
+        ["UpdateWebhook"] = AdminRight.Change,
+        ["DeleteWebhook"] = AdminRight.Change,
+        ["RotateWebhook"] = AdminRight.Change,
+        ["TestWebhook"] = AdminRight.Change,
+        ["ListDeliveries"] = AdminRight.Read,
+        ["ReplayDelivery"] = AdminRight.Change,
     };
 
     // What a route without an org in it answers of what is nobody's secret.
@@ -70,7 +80,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
 
     sealed record Route(string Name, string Method, string Pattern);
 
-    sealed record Things(string OrgId, string TeamId, string KeyId, string TokenId, string RunnerId, string ApprovalId, long AuditId);
+    sealed record Things(string OrgId, string TeamId, string KeyId, string TokenId, string RunnerId, string ApprovalId, long AuditId, string WebhookId, string DeliveryId);
 
     IReadOnlyList<Route> Routes() =>
     [
@@ -89,7 +99,9 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         var runner = await client.CreateRunnerAsync(new RunnerCreate());
         var waiting = await _host.Get<ApprovalGate>().CheckAsync((await _host.Keys.FindAsync(key.Key, default))!, "gpt-4o", NanoUsd.FromDollars(2), "{}"u8, token: null, default);
         var audit = (await client.ListAuditAsync(action: "policy.patch")).Data[0];
-        return new Things(org, team.TeamId, key.KeyId, token.TokenId, runner.RunnerId, waiting.Pending!.ApprovalId, audit.AuditId);
+        var webhook = await client.CreateWebhookAsync(new WebhookCreate { Url = "https://hook.invalid/", Events = [AlertType.KeyDisabled] });
+        var delivery = await client.TestWebhookAsync(webhook.WebhookId);
+        return new Things(org, team.TeamId, key.KeyId, token.TokenId, runner.RunnerId, waiting.Pending!.ApprovalId, audit.AuditId, webhook.WebhookId, delivery.DeliveryId);
     }
 
     static string Path(string pattern, Things things) => Regex.Replace(pattern, @"\{(\w+)(:\w+)?\}", match => match.Groups[1].Value switch
@@ -103,11 +115,18 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         "approval" => things.ApprovalId,
         "entry" => things.AuditId.ToString(System.Globalization.CultureInfo.InvariantCulture),
         "node" => $"key:{things.KeyId}",
+        "webhook" => things.WebhookId,
+        "delivery" => things.DeliveryId,
         "request" => "gw_00000000000000000000000000",
         var other => throw new InvalidOperationException($"The test has nothing for {{{other}}}."),
     });
 
-    static string? Body(Route route) => route.Method is "GET" or "DELETE" ? null : route.Name == "CreateAdminToken" ? """{"role":"viewer"}""" : "{}";
+    static string? Body(Route route) => route.Method is "GET" or "DELETE" ? null : route.Name switch
+    {
+        "CreateAdminToken" => """{"role":"viewer"}""",
+        "CreateWebhook" => """{"url":"https://hook.invalid/","events":["key_disabled"]}""",
+        _ => "{}",
+    };
 
     async Task<string> TokenAsync(AdminRole role, string? org) => (await _host.Admin.CreateTokenAsync(new AdminTokenCreate { Role = role, OrgId = org })).Token!;
 
@@ -144,7 +163,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         var (own, foreign) = (await ThingsAsync(), await ThingsAsync());
         var token = await TokenAsync(role, own.OrgId);
         var highest = role switch { AdminRole.OrgAdmin => AdminRight.Change, AdminRole.Approver => AdminRight.Approve, _ => AdminRight.Read };
-        foreach (var route in Routes().OrderBy(r => r.Name == "RevokeAdminToken"))
+        foreach (var route in Routes().OrderBy(r => r.Name is "RevokeAdminToken" or "DeleteWebhook"))
         {
             var may = Rights[route.Name] <= highest;
             var mine = await _host.SendAsync(route.Method, Path(route.Pattern, own), Body(route), token);

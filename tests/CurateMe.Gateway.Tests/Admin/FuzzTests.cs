@@ -55,12 +55,18 @@ public sealed class FuzzTests(AdminFixture fixture, ITestOutputHelper output) : 
         "POST /gateway/admin/costs/replay-dlq",
         "POST /gateway/admin/budgets/{0}/reconcile",
         "GET /gateway/admin/errors",
+        "GET /gateway/admin/alerts",
+        "GET,POST /api/v1/admin/webhooks",
+        "GET,PATCH,DELETE /api/v1/admin/webhooks/{3}",
+        "GET /api/v1/admin/webhooks/{3}/deliveries",
+        "POST /api/v1/admin/webhooks/{3}/rotate",
+        "POST /api/v1/admin/webhooks/{3}/deliveries/{3}/replay",
     ];
 
     static readonly string[] Fields =
     [
         "org_id", "team_id", "name", "tier", "suspended", "daily_budget", "monthly_budget", "max_cost_per_request", "hitl_threshold", "model_allowlist", "ip_allowlist", "rate_limit_rpm",
-        "max_concurrency", "queue", "expires_at", "grace_seconds", "on_budget_store_loss", "model_aliases", "fallbacks", "clamp_output", "default_max_output_tokens", "role", "runner_id", "\\ud800", "",
+        "max_concurrency", "queue", "expires_at", "grace_seconds", "on_budget_store_loss", "model_aliases", "fallbacks", "clamp_output", "default_max_output_tokens", "role", "runner_id", "url", "events", "budget_warning_threshold", "\\ud800", "",
     ];
 
     static readonly string[] Values =

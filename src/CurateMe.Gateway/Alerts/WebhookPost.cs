@@ -1,0 +1,232 @@
+using System.Text.Json;
+using CurateMe.Gateway.Governance;
+using CurateMe.Ledger.Alerts;
+using CurateMe.Ledger.Configuration;
+using CurateMe.Ledger.Errors;
+using CurateMe.Ledger.Records;
+
+namespace CurateMe.Gateway.Alerts;
+
+/// <summary>
+/// Brings events to webhooks:
+/// <list type="number">
+/// <item>What was raised is stored.</item>
+/// <item>Each stored event gets a delivery for every webhook that wants it; dying in between repeats it with the same names.</item>
+/// <item>A due delivery is leased by one replica, sent, and stored as delivered, failed or due again later.</item>
+/// </list>
+/// All of it is in the store, so it goes on after a restart and on every replica.
+/// </summary>
+sealed partial class WebhookPost(
+    AlertDesk desk, IAlertStore store, WebhookDirectory directory, WebhookSender sender, Catalogue catalogue, AlertOptions options, ErrorEvents errors, TimeProvider time, ILogger<WebhookPost> logger)
+    : BackgroundService
+{
+    /// <summary>Most messages on their way at once.</summary>
+    public const int MaxSending = 32;
+
+    /// <summary>Most events of one org, and deliveries of one webhook, that are kept.</summary>
+    public const int MaxEvents = 50_000;
+    public const int MaxDeliveries = 10_000;
+
+    const int Batch = 100;
+
+    static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan TrimEvery = TimeSpan.FromHours(1);
+
+    readonly string owner = RequestId.New(time.GetUtcNow()).ToString();
+    readonly SemaphoreSlim wake = new(0, 1);
+    readonly Dictionary<string, Task> sending = new(StringComparer.Ordinal);
+    long trimmedAt = time.GetTimestamp();
+
+    // Longer than any attempt, so that nobody sends a message that is still being sent.
+    TimeSpan Lease => options.Timeout + TimeSpan.FromMinutes(1);
+
+    /// <summary>Looks soon, not only at the next interval.</summary>
+    public void Wake()
+    {
+        try
+        {
+            wake.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is awake already.
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        desk.Stored += Wake;
+        var storing = Task.Run(() => desk.RunAsync(stoppingToken), CancellationToken.None);
+        try
+        {
+            while (!stoppingToken.IsCancellationRequested)
+            {
+                await RoundAsync(stoppingToken);
+                await wake.WaitAsync(LookEvery, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+        }
+        desk.Stored -= Wake;
+        await Task.WhenAll([storing, .. sending.Values]);
+    }
+
+    async Task RoundAsync(CancellationToken ct)
+    {
+        try
+        {
+            while (await SpreadAsync(ct))
+            {
+            }
+            while (await SendDueAsync(ct))
+            {
+            }
+            if (time.GetElapsedTime(trimmedAt) >= TrimEvery)
+            {
+                trimmedAt = time.GetTimestamp();
+                var before = time.GetUtcNow() - options.Retention;
+                await store.TrimAsync(before, before, MaxEvents, MaxDeliveries, ct);
+            }
+        }
+        catch (Exception e) when (e is AlertStoreUnavailableException or ConfigStoreUnavailableException)
+        {
+            errors.Add("gateway", "alert_store_unavailable", e.Message);
+        }
+    }
+
+    async Task<bool> SpreadAsync(CancellationToken ct)
+    {
+        var events = await store.UnspreadAsync(Batch, ct);
+        foreach (var raised in events)
+        {
+            var threshold = Threshold(raised);
+            var now = time.GetUtcNow();
+            List<AlertDelivery> deliveries = [];
+            foreach (var webhook in await directory.OfAsync(raised.OrgId, ct))
+            {
+                if (webhook.Wants(raised.Type, threshold))
+                {
+                    // The same name whoever spreads it, and however often.
+                    deliveries.Add(EventMessage.Delivery($"dlv_{raised.Id.AsSpan(4)}_{webhook.WebhookId.AsSpan(3)}", webhook, raised, now));
+                }
+            }
+            await store.SpreadAsync(raised.Id, deliveries, ct);
+        }
+        return events.Count == Batch;
+    }
+
+    async Task<bool> SendDueAsync(CancellationToken ct)
+    {
+        foreach (var done in sending.Where(static s => s.Value.IsCompleted).Select(static s => s.Key).ToList())
+        {
+            sending.Remove(done);
+        }
+        var room = MaxSending - sending.Count;
+        if (room == 0)
+        {
+            await Task.WhenAny(sending.Values).WaitAsync(ct);
+            return true;
+        }
+        var due = await store.TakeDueAsync(owner, time.GetUtcNow(), Lease, room, ct);
+        foreach (var delivery in due)
+        {
+            sending[delivery.Id] = Task.Run(() => DeliverAsync(delivery, ct), CancellationToken.None);
+        }
+        return due.Count == room;
+    }
+
+    async Task DeliverAsync(AlertDelivery delivery, CancellationToken ct)
+    {
+        try
+        {
+            if (await catalogue.Webhooks.FindAsync(delivery.WebhookId, ct) is not { Value.Enabled: true } webhook)
+            {
+                var unsent = new DeliveryAttempt(time.GetUtcNow(), Status: null, "not sent: the webhook is disabled or gone", LatencyMs: 0);
+                await store.SaveAsync(delivery with { State = DeliveryState.Failed, Attempts = [.. delivery.Attempts, unsent] }, owner, ct);
+                return;
+            }
+            var attempt = await sender.SendAsync(delivery, webhook.Value, ct);
+            var after = After(delivery, attempt);
+            // What was sent is written down even while the gateway stops.
+            await store.SaveAsync(after, owner, CancellationToken.None);
+            if (attempt.Error is { } error)
+            {
+                Log.NotTaken(logger, delivery.Id, delivery.WebhookId, error);
+                errors.Add("webhooks", "delivery_failed", $"{delivery.EventType} to {delivery.WebhookId}: {error}");
+            }
+            if (attempt.Status == StatusCodes.Status410Gone)
+            {
+                await DisableAsync(webhook, "answered 410: gone", ct);
+            }
+            else if (after.State == DeliveryState.Failed && await FailedThroughoutAsync(after, ct))
+            {
+                await DisableAsync(webhook, $"took no message since {Client.Rfc3339Converter.Format(after.CreatedAt)}", ct);
+            }
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            // Its lease ends, then it is sent by the next life or another replica.
+        }
+        catch (Exception e) when (e is AlertStoreUnavailableException or ConfigStoreUnavailableException or ConfigConflictException)
+        {
+            errors.Add("gateway", "alert_store_unavailable", e.Message);
+        }
+        finally
+        {
+            Wake();
+        }
+    }
+
+    AlertDelivery After(AlertDelivery delivery, DeliveryAttempt attempt)
+    {
+        var tried = delivery with { Attempts = [.. delivery.Attempts, attempt] };
+        if (attempt.Error is null)
+        {
+            return tried with { State = DeliveryState.Delivered };
+        }
+        if (delivery.EventType == EventMessage.TestType || tried.Attempts.Count > options.Retries.Count || attempt.Status == StatusCodes.Status410Gone)
+        {
+            return tried with { State = DeliveryState.Failed };
+        }
+        var wait = options.Retries[tried.Attempts.Count - 1];
+        // Up to a tenth more, so that what failed together is not tried together.
+        return tried with { NextAt = time.GetUtcNow() + wait + (wait * (Random.Shared.NextDouble() / 10)) };
+    }
+
+    // Whether the webhook took nothing while this delivery was tried for all of its time.
+    async Task<bool> FailedThroughoutAsync(AlertDelivery failed, CancellationToken ct) =>
+        failed.EventType != EventMessage.TestType
+        && !(await store.DeliveriesAsync(failed.WebhookId, beforeId: null, IAlertStore.MaxLimit, ct)).Any(d => d.State == DeliveryState.Delivered && d.Attempts[^1].At >= failed.CreatedAt);
+
+    async Task DisableAsync(Stored<WebhookDocument> webhook, string reason, CancellationToken ct)
+    {
+        var disabled = webhook.Value with { Enabled = false, DisabledReason = reason };
+        await catalogue.CommitAsync(
+            [catalogue.Webhooks.Change(webhook, disabled)],
+            new AuditDraft(
+                time.GetUtcNow(), "gateway", FromIp: null, "webhook.disable", "webhook", webhook.Id, webhook.Value.OrgId, WebhookEndpoints.Text(webhook.Value, catalogue), WebhookEndpoints.Text(disabled, catalogue)), ct);
+        errors.Add("webhooks", "webhook_disabled", $"{webhook.Id}: {reason}");
+        Log.Disabled(logger, webhook.Id, reason);
+    }
+
+    static int? Threshold(AlertEvent raised)
+    {
+        if (raised.Type != "budget_warning")
+        {
+            return null;
+        }
+        using var data = JsonDocument.Parse(raised.DataJson);
+        return data.RootElement.TryGetProperty("threshold", out var threshold) ? (int)(threshold.GetDecimal() * 10_000) : null;
+    }
+
+    static partial class Log
+    {
+        [LoggerMessage(4001, LogLevel.Warning, "The delivery {Delivery} was not taken by the webhook {Webhook}: it {Reason}")]
+        public static partial void NotTaken(ILogger logger, string delivery, string webhook, string reason);
+
+        [LoggerMessage(4002, LogLevel.Warning, "The webhook {Webhook} was disabled: it {Reason}")]
+        public static partial void Disabled(ILogger logger, string webhook, string reason);
+    }
+}

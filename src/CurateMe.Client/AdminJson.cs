@@ -65,4 +65,9 @@ namespace CurateMe.Client;
 [JsonSerializable(typeof(Page<Webhook>))]
 [JsonSerializable(typeof(WebhookDelivery))]
 [JsonSerializable(typeof(Page<WebhookDelivery>))]
+[JsonSerializable(typeof(Overview))]
+[JsonSerializable(typeof(LiveSpend))]
+[JsonSerializable(typeof(PolicyPreview))]
+[JsonSerializable(typeof(PricePage))]
+[JsonSerializable(typeof(Page<DeadLetter>))]
 public sealed partial class AdminJson : JsonSerializerContext;

@@ -60,4 +60,8 @@ public sealed record UsageEntry
     /// <summary><c>YYYY-MM</c>.</summary>
     public required string PeriodMonth { get; init; }
     public required DateTimeOffset Ts { get; init; }
+
+    /// <summary>From quote to charge; only where one request is asked for.</summary>
+    [System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
+    public UsageStory? Story { get; init; }
 }

@@ -21,6 +21,8 @@ static class AdminServices
         services.AddSingleton<SignInLimit>();
         services.AddSingleton(DashboardOptions.Read(configuration));
         services.AddSingleton<DashboardPages>();
+        services.AddSingleton(static s => new LiveFeed(s.GetRequiredService<TimeProvider>(), s.GetService<Resp.RespClient>()));
+        services.AddHostedService(static s => s.GetRequiredService<LiveFeed>());
         services.AddSingleton<Bootstrap>();
         services.AddSingleton<GatewayFigures>();
         services.AddSingleton<ErrorBook>();
@@ -53,6 +55,8 @@ static class AdminServices
         admin.MapUsage();
         admin.MapBilling();
         admin.MapWebhooks();
+        admin.MapPrices();
+        admin.MapPreview();
         MapNothing(admin);
 
         var gateway = app.MapGroup("/gateway/admin").WithAdminDefaults();
@@ -64,6 +68,9 @@ static class AdminServices
         gateway.MapRunners();
         gateway.MapApprovals();
         gateway.MapAlerts();
+        gateway.MapOverview();
+        gateway.MapLive();
+        gateway.MapDeadLetters();
         MapNothing(gateway);
         return app;
     }

@@ -21,6 +21,19 @@ sealed class GatewayFigures
     /// <summary>Gives those records to the ledger again; answers how many it took.</summary>
     public Func<CancellationToken, ValueTask<long>> ReplayDlq { get; set; } = static _ => ValueTask.FromResult(0L);
 
+    /// <summary>Records set aside, from a place on, oldest first; at most as many as asked for.</summary>
+    public Func<long, int, CancellationToken, ValueTask<IReadOnlyList<UsageRecord>>> ListDlq { get; set; } = static (_, _, _) => ValueTask.FromResult<IReadOnlyList<UsageRecord>>([]);
+
+    /// <summary>Today's refusals by code, of one org or of all when null.</summary>
+    public Func<string?, CancellationToken, ValueTask<IReadOnlyDictionary<string, long>>> Denials { get; set; } =
+        static (_, _) => ValueTask.FromResult<IReadOnlyDictionary<string, long>>(new Dictionary<string, long>());
+
+    /// <summary>95th percentile of governing a request in milliseconds; null when there was none.</summary>
+    public Func<double?> AddedLatencyP95Ms { get; set; } = static () => null;
+
+    /// <summary>Why requests are refused before they are forwarded; null when they are not.</summary>
+    public Func<string?> Fault { get; set; } = static () => null;
+
     /// <summary><c>embedded</c> or <c>shared</c>.</summary>
     public string Mode { get; set; } = "embedded";
 }
@@ -60,7 +73,7 @@ static class OperationEndpoints
         });
     }
 
-    static async Task<BudgetStoreMetrics> CountersAsync(ICounterStore counters, CancellationToken ct)
+    public static async Task<BudgetStoreMetrics> CountersAsync(ICounterStore counters, CancellationToken ct)
     {
         try
         {
@@ -73,7 +86,7 @@ static class OperationEndpoints
         }
     }
 
-    static async Task<LedgerMetrics> LedgerAsync(IUsageLedger ledger, CancellationToken ct)
+    public static async Task<LedgerMetrics> LedgerAsync(IUsageLedger ledger, CancellationToken ct)
     {
         try
         {

@@ -119,7 +119,7 @@ static class ReconcileEndpoints
     }
 
     // Tenths of a percent in integers, rounded half away from zero.
-    static double Drift(NanoUsd counters, NanoUsd ledger)
+    public static double Drift(NanoUsd counters, NanoUsd ledger)
     {
         if (counters == NanoUsd.Zero)
         {

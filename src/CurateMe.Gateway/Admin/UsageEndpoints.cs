@@ -1,4 +1,5 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Dashboard;
 using CurateMe.Ledger.Records;
 using Microsoft.AspNetCore.Mvc;
 
@@ -79,10 +80,10 @@ static class UsageEndpoints
         return TypedResults.Ok(new Page<UsageEntry>([.. page.Records.Select(UsageView.Of)], page.NextCursor));
     }
 
-    static async Task<IResult> GetAsync(string request, AdminCall call, LedgerReads reads, CancellationToken ct)
+    static async Task<IResult> GetAsync(string request, AdminCall call, LedgerReads reads, IServiceProvider services, CancellationToken ct)
     {
         var org = await call.OrgAsync(ct);
         var record = RequestId.TryParse(request, out var id) ? await (await reads.CaughtUpAsync(ct)).FindAsync(org.Id, id, ct) : null;
-        return record is null ? throw Refusal.NotFound("request", request) : TypedResults.Ok(UsageView.Of(record));
+        return record is null ? throw Refusal.NotFound("request", request) : TypedResults.Ok(UsageView.Of(record) with { Story = RequestStory.Of(record, PriceEndpoints.InForce(services)) });
     }
 }

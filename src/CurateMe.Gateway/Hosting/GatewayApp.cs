@@ -1,5 +1,6 @@
 using System.Text;
 using CurateMe.Gateway.Admin;
+using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Health;
 using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Keys;
@@ -56,8 +57,28 @@ static class GatewayApp
             app.Services.GetRequiredService<GatewayFigures>().ReplayDlq = async ct => (await letters.ReplayAsync(ct)).Replayed;
         }
         app.Services.GetRequiredService<ErrorEvents>().Added += app.Services.GetRequiredService<ErrorBook>().Add;
+        WireDashboard(app.Services, metrics);
         app.Services.GetRequiredService<GatewayFigures>().Requests = () => new Dictionary<string, long> { ["settled"] = metrics.Settled, ["refused"] = metrics.Refused };
         return app;
+    }
+
+    static void WireDashboard(IServiceProvider services, RequestMetrics metrics)
+    {
+        var figures = services.GetRequiredService<GatewayFigures>();
+        var added = services.GetRequiredService<AddedLatency>();
+        var tally = services.GetRequiredService<DenialTally>();
+        var journal = services.GetRequiredService<JournalFile>();
+        figures.AddedLatencyP95Ms = () => added.Percentile(0.95);
+        figures.Fault = () => journal.Fault;
+        figures.Denials = services.GetService<SharedDenials>() is { } shared
+            ? async (org, ct) => await shared.TodayAsync(org, ct)
+            : (org, _) => ValueTask.FromResult(tally.Today(org));
+        if (services.GetService<DeadLetters>() is { } letters)
+        {
+            figures.Mode = "shared";
+            figures.ListDlq = async (from, count, ct) => await letters.ListAsync(from, count, ct);
+        }
+        metrics.RecordSettled += services.GetRequiredService<LiveFeed>().Offer;
     }
 
     static void AddLedger(IServiceCollection services, GatewaySettings settings)
@@ -99,6 +120,8 @@ static class GatewayApp
         services.AddHostedService(s => s.GetRequiredService<BackgroundWatch>());
         services.AddSingleton<StoredResponses>();
         services.AddSingleton<AnswerDelivery>();
+        services.AddSingleton<AddedLatency>();
+        services.AddSingleton<DenialTally>();
         services.AddSingleton<RequestMetrics>();
         services.AddSingleton(_ => PromptHash.FromFile(settings.DataDirectory));
         services.AddSingleton(settings.Idempotency);

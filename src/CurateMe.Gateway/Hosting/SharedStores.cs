@@ -1,5 +1,6 @@
 using CurateMe.Gateway.Governance;
 using CurateMe.Ledger.Alerts;
+using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Entries;
@@ -37,6 +38,8 @@ static class SharedStores
         services.AddSingleton<DeadLetters>();
         services.AddSingleton<IEntryStore, RedisEntryStore>();
         services.AddSingleton<SharedWork>();
+        services.AddSingleton<SharedDenials>();
+        services.AddHostedService(s => s.GetRequiredService<SharedDenials>());
         services.AddSingleton<ConfigSignal>();
         services.AddHostedService(s => s.GetRequiredService<ConfigSignal>());
     }

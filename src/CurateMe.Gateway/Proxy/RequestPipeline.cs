@@ -298,7 +298,7 @@ sealed partial class RequestPipeline(
 
     async Task RefuseAsync(Exchange exchange, RefusedException refusal)
     {
-        metrics.OnRefused(refusal.Code);
+        metrics.OnRefused(refusal.Code, exchange.Principal?.OrgId);
         exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
         try
         {

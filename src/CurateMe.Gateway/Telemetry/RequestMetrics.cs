@@ -14,11 +14,14 @@ sealed class RequestMetrics
     readonly Counter<long> refused;
     readonly Histogram<double> governance;
     readonly Histogram<double> duration;
+    readonly AddedLatency added;
+    readonly DenialTally denials;
     long settledTotal;
     long refusedTotal;
 
-    public RequestMetrics(IMeterFactory meters)
+    public RequestMetrics(IMeterFactory meters, AddedLatency added, DenialTally denials)
     {
+        (this.added, this.denials) = (added, denials);
         var meter = meters.Create(MeterName);
         settled = meter.CreateCounter<long>("gateway.requests.settled", "{request}", "Requests that were forwarded and ended in a record.");
         refused = meter.CreateCounter<long>("gateway.requests.refused", "{request}", "Requests that the gateway answered itself, by code.");
@@ -29,8 +32,12 @@ sealed class RequestMetrics
     public long Settled => Interlocked.Read(ref settledTotal);
     public long Refused => Interlocked.Read(ref refusedTotal);
 
+    /// <summary>Called with every record that has settled here. Must not block or throw.</summary>
+    public event Action<UsageRecord>? RecordSettled;
+
     public void OnForward(double seconds)
     {
+        added.Add(seconds);
         if (governance.Enabled)
         {
             governance.Record(seconds);
@@ -40,6 +47,7 @@ sealed class RequestMetrics
     public void OnSettled(UsageRecord record)
     {
         Interlocked.Increment(ref settledTotal);
+        RecordSettled?.Invoke(record);
         if (settled.Enabled)
         {
             settled.Add(1, new TagList
@@ -56,8 +64,10 @@ sealed class RequestMetrics
         }
     }
 
-    public void OnRefused(ErrorCode code)
+    /// <param name="orgId">Whose request it was; null when nobody knows.</param>
+    public void OnRefused(ErrorCode code, string? orgId)
     {
+        denials.Add(orgId, code.Code);
         Interlocked.Increment(ref refusedTotal);
         if (refused.Enabled)
         {

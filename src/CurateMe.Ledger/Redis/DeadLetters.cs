@@ -43,6 +43,25 @@ public sealed class DeadLetters(RespClient client, IUsageLedger ledger, ICounter
         }
     }
 
+    /// <summary>Records of the list from a place on, oldest first; none while Redis does not answer.</summary>
+    public async Task<IReadOnlyList<UsageRecord>> ListAsync(long from, int count, CancellationToken ct)
+    {
+        try
+        {
+            var values = await client.ExecuteAsync(["LRANGE", Key, from, from + count - 1], ct).ConfigureAwait(false);
+            List<UsageRecord> records = new(values.Count);
+            foreach (var value in values.AsArray())
+            {
+                records.Add(RecordCodec.Read(value.AsSpan()));
+            }
+            return records;
+        }
+        catch (RespException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>
     /// Brings the list to the ledger. A record leaves it only when the ledger has it; dying in between repeats a write that changes nothing.
     /// </summary>

@@ -102,8 +102,9 @@ sealed class AdminHost : IAsyncDisposable
         {
             request.Headers.TryAddWithoutValidation("X-Org-ID", orgId);
         }
-        using var response = await Http.SendAsync(request);
-        var text = await response.Content.ReadAsStringAsync();
+        using var response = await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        // A stream has no end to wait for.
+        var text = response.Content.Headers.ContentType?.MediaType == "text/event-stream" ? "" : await response.Content.ReadAsStringAsync();
         return (response.StatusCode, text.StartsWith('{') ? JsonNode.Parse(text) : null, text);
     }
 

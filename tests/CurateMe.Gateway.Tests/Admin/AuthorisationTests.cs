@@ -73,10 +73,15 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         ["TestWebhook"] = AdminRight.Change,
         ["ListDeliveries"] = AdminRight.Read,
         ["ReplayDelivery"] = AdminRight.Change,
+        ["GetOverview"] = AdminRight.Read,
+        ["WatchLive"] = AdminRight.Read,
+        ["ListDeadLetters"] = AdminRight.Platform,
+        ["ListPrices"] = AdminRight.Read,
+        ["PreviewPolicy"] = AdminRight.Read,
     };
 
     // What a route without an org in it answers of what is nobody's secret.
-    static readonly string[] SameForAll = ["ListTiers"];
+    static readonly string[] SameForAll = ["ListTiers", "ListPrices"];
 
     sealed record Route(string Name, string Method, string Pattern);
 

@@ -18,6 +18,8 @@ sealed class Fleet : IAsyncDisposable
 {
     const string AdminToken = "fleet-admin-token-0123456789";
 
+    internal const string Token = AdminToken;
+
     readonly List<Replica> _replicas = [];
     readonly SocketsHttpHandler _sockets = new() { MaxConnectionsPerServer = 256 };
 

@@ -41,6 +41,10 @@ public sealed record PolicyDocument
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public QueueDocument? Queue { get; init; }
 
+    /// <summary>What is done when spending runs away. Default: alert.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ProtectionDocument? Protection { get; init; }
+
     /// <summary>Default: bounded.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public OnBudgetStoreLoss? OnBudgetStoreLoss { get; init; }
@@ -103,6 +107,7 @@ public sealed record PolicyView
     public int? RateLimitRpm { get; init; }
     public int? MaxConcurrency { get; init; }
     public required QueueView Queue { get; init; }
+    public required ProtectionView Protection { get; init; }
     public OnBudgetStoreLoss OnBudgetStoreLoss { get; init; }
     public OnMissingUsage OnMissingUsage { get; init; }
     public OnUnpricedModel OnUnpricedModel { get; init; }

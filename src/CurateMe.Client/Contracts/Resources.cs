@@ -107,6 +107,9 @@ public sealed record ApiKey
 
     /// <summary>Until when the secret before this one is accepted.</summary>
     public DateTimeOffset? GraceUntil { get; init; }
+
+    /// <summary>Until when the key is throttled, because its spending ran away; enabling it ends that.</summary>
+    public DateTimeOffset? ThrottledUntil { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <summary>The secret; only in the answer that made it.</summary>

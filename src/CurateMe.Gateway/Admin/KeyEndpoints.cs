@@ -47,6 +47,7 @@ static class KeyEndpoints
         ExpiresAt = key.ExpiresAt,
         RotatedAt = key.RotatedAt,
         GraceUntil = key.GraceUntil > now ? key.GraceUntil : null,
+        ThrottledUntil = key.ThrottledUntil > now ? key.ThrottledUntil : null,
         CreatedAt = key.CreatedAt,
         Key = secret,
     };
@@ -119,7 +120,7 @@ static class KeyEndpoints
     static async Task<Ok<ApiKey>> EnableAsync(string key, AdminCall call, Catalogue catalogue, CancellationToken ct)
     {
         var stored = await FindAsync(key, call, catalogue, ct);
-        return await SaveAsync("key.enable", stored, stored.Value with { Disabled = false }, call, catalogue, ct);
+        return await SaveAsync("key.enable", stored, stored.Value with { Disabled = false, ThrottledUntil = null, ThrottleRpm = null }, call, catalogue, ct);
     }
 
     static async Task<Ok<ApiKey>> RotateAsync(string key, Body<KeyRotate> body, AdminCall call, Catalogue catalogue, CancellationToken ct)

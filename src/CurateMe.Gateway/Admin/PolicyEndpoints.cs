@@ -60,6 +60,7 @@ static class PolicyEndpoints
             RateLimitRpm = policy.RateLimitRpm,
             MaxConcurrency = policy.MaxConcurrency,
             Queue = new QueueView(policy.QueueMaxDepth, (int)policy.QueueMaxWait.TotalMilliseconds),
+            Protection = policy.Protection.View(),
             OnBudgetStoreLoss = policy.OnBudgetStoreLoss,
             OnMissingUsage = policy.OnMissingUsage,
             OnUnpricedModel = policy.OnUnpricedModel,

@@ -121,6 +121,7 @@ static class Rules
         Count("max_concurrency", policy.MaxConcurrency?.Count, 0, MaxConcurrency);
         Count("queue.max_depth", policy.Queue?.MaxDepth, 0, 100_000);
         Count("queue.max_wait_ms", policy.Queue?.MaxWaitMs, 0, 600_000);
+        Protection(policy.Protection);
         Count("default_max_output_tokens", policy.DefaultMaxOutputTokens, 1, 10_000_000);
         Count("min_output_tokens", policy.MinOutputTokens, 1, 10_000_000);
         Count("model_aliases", policy.ModelAliases?.Count, 0, ModelAllowlist.MaxEntries);
@@ -141,6 +142,27 @@ static class Rules
         }
         OneCase("model_aliases", policy.ModelAliases?.Keys);
         OneCase("fallbacks", policy.Fallbacks?.Keys);
+    }
+
+    static void Protection(ProtectionDocument? protection)
+    {
+        Count("protection.retry_storm.requests", protection?.RetryStorm?.Requests, 2, 1_000_000);
+        Count("protection.retry_storm.window_seconds", protection?.RetryStorm?.WindowSeconds, 1, 3_600);
+        Count("protection.runaway_agent.requests", protection?.RunawayAgent?.Requests, 2, 1_000_000);
+        Count("protection.runaway_agent.window_seconds", protection?.RunawayAgent?.WindowSeconds, 1, 3_600);
+        Factor("protection.hourly_spike.factor", protection?.HourlySpike?.Factor);
+        Amount("protection.hourly_spike.min_usd", protection?.HourlySpike?.MinUsd);
+        Factor("protection.new_expensive_model.factor", protection?.NewExpensiveModel?.Factor);
+        Count("protection.throttle_rpm", protection?.ThrottleRpm, 0, 100_000);
+        Count("protection.throttle_seconds", protection?.ThrottleSeconds, 1, 86_400);
+    }
+
+    static void Factor(string param, decimal? factor)
+    {
+        if (factor is { } value && (value <= 1 || value > 1_000 || decimal.Round(value, 2) != value))
+        {
+            throw Refusal.InvalidField(param, "must be above 1, at most 1,000, and have at most two decimals");
+        }
     }
 
     // Names of models are compared without regard to case, so two that differ only there would be one.

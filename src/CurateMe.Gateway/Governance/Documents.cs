@@ -61,6 +61,10 @@ sealed record KeyDocument
     public DateTimeOffset? ExpiresAt { get; init; }
     public bool Disabled { get; init; }
 
+    /// <summary>Until when no more than <see cref="ThrottleRpm"/> requests a minute are let through, because spending ran away.</summary>
+    public DateTimeOffset? ThrottledUntil { get; init; }
+    public int? ThrottleRpm { get; init; }
+
     /// <summary>When the secret was last replaced.</summary>
     public DateTimeOffset? RotatedAt { get; init; }
 

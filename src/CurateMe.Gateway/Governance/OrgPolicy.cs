@@ -1,4 +1,5 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Protection;
 using CurateMe.Ledger.Money;
 
 namespace CurateMe.Gateway.Governance;
@@ -35,6 +36,7 @@ sealed record OrgPolicy
     /// <summary>Requests that may wait for a rate or concurrency limit; 0 refuses at once.</summary>
     public int QueueMaxDepth { get; init; }
     public TimeSpan QueueMaxWait { get; init; } = TimeSpan.FromMilliseconds(StandardQueueWaitMs);
+    public ProtectionPolicy Protection { get; init; } = ProtectionPolicy.Standard;
     public OnBudgetStoreLoss OnBudgetStoreLoss { get; init; }
     public OnMissingUsage OnMissingUsage { get; init; }
     public OnUnpricedModel OnUnpricedModel { get; init; }
@@ -70,6 +72,7 @@ sealed record OrgPolicy
             MaxConcurrency = document.MaxConcurrency?.Count,
             QueueMaxDepth = document.Queue?.MaxDepth ?? 0,
             QueueMaxWait = TimeSpan.FromMilliseconds(document.Queue?.MaxWaitMs ?? StandardQueueWaitMs),
+            Protection = document.Protection is null ? ProtectionPolicy.Standard : ProtectionPolicy.Resolve(document.Protection),
             OnBudgetStoreLoss = document.OnBudgetStoreLoss ?? OnBudgetStoreLoss.Bounded,
             OnMissingUsage = document.OnMissingUsage ?? OnMissingUsage.Estimate,
             OnUnpricedModel = document.OnUnpricedModel ?? OnUnpricedModel.Deny,

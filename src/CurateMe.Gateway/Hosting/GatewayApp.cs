@@ -4,6 +4,7 @@ using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Health;
 using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Protection;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Alerts;
@@ -126,6 +127,11 @@ static class GatewayApp
         services.AddSingleton(_ => PromptHash.FromFile(settings.DataDirectory));
         services.AddSingleton(settings.Idempotency);
         services.AddSingleton<IdempotentCalls>();
+        services.AddSingleton<Pulses>();
+        services.AddSingleton<KeyGuard>();
+        services.AddHostedService(s => s.GetRequiredService<KeyGuard>());
+        services.AddSingleton<WaitingRooms>();
+        services.AddSingleton<AdmissionQueue>();
         services.AddSingleton<RequestPipeline>();
     }
 }

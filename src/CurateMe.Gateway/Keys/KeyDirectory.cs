@@ -170,10 +170,10 @@ sealed class KeyDirectory : IDisposable
         var policy = OrgPolicy.Resolve(org.Tier, (await _catalogue.Policies.FindAsync(key.OrgId, ct))?.Value);
         if (key.TeamId is null)
         {
-            return new Principal(key, org, policy, team: null, replaced);
+            return new Principal(key, org, policy, team: null, replaced, _time);
         }
         var team = await _catalogue.Teams.FindAsync(key.TeamId, ct) ?? throw new InvalidDataException($"The key {key.KeyId} belongs to the team {key.TeamId}, which is not there.");
-        return new Principal(key, org, policy, team.Value, replaced);
+        return new Principal(key, org, policy, team.Value, replaced, _time);
     }
 
     async Task<(KeyDocument? Key, ReplacedSecretDocument? Replaced)> ReadKeyAsync(string lookup, CancellationToken ct)

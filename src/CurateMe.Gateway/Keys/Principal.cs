@@ -21,9 +21,13 @@ sealed class Principal
     readonly KeyDocument _key;
     readonly ReplacedSecretDocument? _replaced;
     readonly bool _orgSuspended;
+    readonly BudgetPath _path;
+    readonly BudgetPath? _throttledPath;
+    readonly TimeProvider? _time;
 
     /// <param name="replaced">The secret that this principal is found by, when it is not the key's own any more.</param>
-    public Principal(KeyDocument key, OrgDocument org, OrgPolicy policy, TeamDocument? team, ReplacedSecretDocument? replaced = null)
+    /// <param name="time">Ends a throttle; without one there is none.</param>
+    public Principal(KeyDocument key, OrgDocument org, OrgPolicy policy, TeamDocument? team, ReplacedSecretDocument? replaced = null, TimeProvider? time = null)
     {
         _key = key;
         _replaced = replaced;
@@ -33,9 +37,16 @@ sealed class Principal
         Ips = IpAllowlist.Of(key.IpAllowlist);
         var orgNode = new BudgetNode(NodeKind.Org, org.OrgId, policy.DailyBudget, policy.MonthlyBudget, RequestsPerMinute: policy.RateLimitRpm, MaxConcurrency: policy.MaxConcurrency);
         var keyNode = new BudgetNode(NodeKind.Key, key.KeyId, key.DailyBudget, key.MonthlyBudget, RequestsPerMinute: key.RateLimitRpm, MaxConcurrency: key.MaxConcurrency);
-        Path = new BudgetPath(org.OrgId, team is null
-            ? [orgNode, keyNode]
-            : [orgNode, new BudgetNode(NodeKind.Team, team.TeamId, team.DailyBudget, team.MonthlyBudget), keyNode])
+        _path = PathOf(keyNode);
+        if (key.ThrottledUntil is not null && time is not null)
+        {
+            _time = time;
+            _throttledPath = PathOf(keyNode with { RequestsPerMinute = Math.Min(key.ThrottleRpm ?? 0, key.RateLimitRpm ?? int.MaxValue) });
+        }
+
+        BudgetPath PathOf(BudgetNode own) => new(org.OrgId, team is null
+            ? [orgNode, own]
+            : [orgNode, new BudgetNode(NodeKind.Team, team.TeamId, team.DailyBudget, team.MonthlyBudget), own])
         { OnStoreLoss = (StoreLoss)policy.OnBudgetStoreLoss };
     }
 
@@ -55,7 +66,7 @@ sealed class Principal
     public IpAllowlist? Ips { get; }
 
     /// <summary>Org, team if there is one, key.</summary>
-    public BudgetPath Path { get; }
+    public BudgetPath Path => _throttledPath is not null && _time!.GetUtcNow() < _key.ThrottledUntil ? _throttledPath : _path;
 
     /// <summary>Last four characters of the key's present secret: what to name where <see cref="StateAt"/> says rotated. The key's id is still <see cref="KeyId"/>.</summary>
     public string Last4 => _key.Last4;

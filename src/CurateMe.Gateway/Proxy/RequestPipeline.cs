@@ -3,6 +3,7 @@ using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Protection;
 using CurateMe.Gateway.Runners;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
@@ -39,6 +40,8 @@ sealed partial class RequestPipeline(
     PromptHash prompts,
     RequestMetrics metrics,
     BudgetSignals signals,
+    Pulses pulses,
+    AdmissionQueue queue,
     ForwardOptions options,
     TimeProvider time,
     ILogger<RequestPipeline> logger)
@@ -148,8 +151,14 @@ sealed partial class RequestPipeline(
 
         // 5
         var record = Record(exchange, route, facts, target, in caller, body);
-        var (hold, outcome) = await desk.TakeAsync(
-            new HoldRequest(record, caller.Path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Http.RequestAborted);
+        pulses.OnRequest(principal, record);
+        var (hold, outcome) = queue.MustWait(principal)
+            ? (null, default)
+            : await desk.TakeAsync(new HoldRequest(record, caller.Path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Http.RequestAborted);
+        if (hold is null && (outcome.Verdict == HoldVerdict.Admitted || AdmissionQueue.MayWait(policy, in outcome)))
+        {
+            (hold, outcome, record) = await QueueAsync(exchange, record, caller.Path, wish, approval.Used);
+        }
         exchange.Held(in outcome);
         if (hold is null)
         {
@@ -183,8 +192,29 @@ sealed partial class RequestPipeline(
         finally
         {
             signals.OnSettled(caller.Path);
+            pulses.OnSettled(principal, record);
+            queue.OnEnded(principal);
         }
         metrics.OnSettled(record);
+    }
+
+    // The record is that of the admission, not of the arrival.
+    async ValueTask<(Hold? Hold, HoldOutcome Outcome, UsageRecord Record)> QueueAsync(Exchange exchange, UsageRecord first, BudgetPath path, Wish wish, UsedApproval? approval)
+    {
+        var record = first;
+        try
+        {
+            var (hold, outcome) = await queue.WaitAsync(
+                exchange.Principal!,
+                () => new HoldRequest(record = first.AdmittedAt(time.GetUtcNow()), path, wish.Desired, wish.Minimum, options.HoldTimeToLive),
+                exchange.Http.RequestAborted);
+            return (hold, outcome, record);
+        }
+        catch when (approval is not null)
+        {
+            await approvals.GiveBackAsync(approval, CancellationToken.None);
+            throw;
+        }
     }
 
     Target Aim(Route route, string name, Principal principal)

@@ -74,10 +74,10 @@ public sealed class UsageRecord
     public bool Stream { get; init; }
 
     /// <summary>UTC day of admission: the settlement lands there, whenever it happens (I4). The month is that of the day.</summary>
-    public required DateOnly Day { get; init; }
+    public required DateOnly Day { get; set; }
 
     /// <summary>Instant of admission, UTC.</summary>
-    public required DateTimeOffset Timestamp { get; init; }
+    public required DateTimeOffset Timestamp { get; set; }
 
     /// <summary>Money set aside before the call.</summary>
     public NanoUsd Hold { get; set; }
@@ -111,6 +111,14 @@ public sealed class UsageRecord
 
     /// <summary>Milliseconds from admission to the provider's first body byte; 0 when there was none.</summary>
     public int TtftMs { get; set; }
+
+    /// <summary>The same call admitted at another instant, because it waited; nothing may be held under it yet.</summary>
+    internal UsageRecord AdmittedAt(DateTimeOffset at)
+    {
+        var later = (UsageRecord)MemberwiseClone();
+        (later.Day, later.Timestamp) = (DateOnly.FromDateTime(at.UtcDateTime), at);
+        return later;
+    }
 
     /// <summary>The record as it was when the money was held.</summary>
     internal UsageRecord AsHeld()

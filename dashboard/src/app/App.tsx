@@ -2,6 +2,7 @@ import { Button, Center, Loader, Stack, Text } from '@mantine/core';
 import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { Redirect, Route, Router, Switch } from 'wouter';
 import { ask, explain } from '../api/client';
+import { useLiveOf } from '../api/live';
 import { Loading } from '../parts/Page';
 import { type Org, type Seat, SeatContext, type Session, may, useSession } from './session';
 import { Shell } from './Shell';
@@ -11,7 +12,20 @@ const pages = {
   '/': lazy(() => import('../pages/Overview')),
   '/costs/breakdown': lazy(() => import('../pages/Breakdown')),
   '/costs/budgets': lazy(() => import('../pages/Budgets')),
+  '/costs/prices': lazy(() => import('../pages/Prices')),
   '/usage': lazy(() => import('../pages/Usage')),
+  '/approvals': lazy(() => import('../pages/Approvals')),
+  '/alerts': lazy(() => import('../pages/Alerts')),
+  '/errors': lazy(() => import('../pages/Errors')),
+  '/keys': lazy(() => import('../pages/Keys')),
+  '/teams': lazy(() => import('../pages/Teams')),
+  '/runners': lazy(() => import('../pages/Runners')),
+  '/policy': lazy(() => import('../pages/Policy')),
+  '/webhooks': lazy(() => import('../pages/Webhooks')),
+  '/audit': lazy(() => import('../pages/Audit')),
+  '/dead-letters': lazy(() => import('../pages/DeadLetters')),
+  '/orgs': lazy(() => import('../pages/Orgs')),
+  '/start': lazy(() => import('../pages/Start')),
 };
 
 export function App() {
@@ -38,6 +52,7 @@ function Seated({ session }: { session: Session }) {
     choose: (orgId) => { localStorage.setItem(remembered, orgId); setChosen(orgId); },
     may: (right) => may(session.role, right),
   }), [session, orgs, chosen]);
+  useLiveOf(seat.org?.org_id);
   if (list.isPending) return <Center h="100dvh"><Loader aria-label="Loading" /></Center>;
   return (
     <SeatContext.Provider value={seat}>

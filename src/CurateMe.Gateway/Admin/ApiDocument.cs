@@ -83,6 +83,12 @@ static class ApiDocument
         {
             value.Type |= JsonSchemaType.Null;
         }
+        if (schema.Items is null && type.ElementType is { IsEnum: true } word)
+        {
+            var item = new OpenApiSchema();
+            Describe(item, word);
+            schema.Items = item;
+        }
         foreach (var computed in type.Properties.Where(static p => p is { Get: not null, Set: null, IsRequired: false } && (p.PropertyType.IsValueType && Nullable.GetUnderlyingType(p.PropertyType) is null)))
         {
             (schema.Required ??= new HashSet<string>(StringComparer.Ordinal)).Add(computed.Name);

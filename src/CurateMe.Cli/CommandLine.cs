@@ -25,6 +25,7 @@ static class CommandLine
             AnalyticsCommand.Create(gateway, output),
             ErrorsCommand.Create(gateway, output),
             AuditCommand.Create(gateway, output),
+            DrillCommand.Create(gateway.Environment, output, errors),
         };
         var parsed = root.Parse(args);
         var configuration = new InvocationConfiguration { Output = output, Error = errors, EnableDefaultExceptionHandler = false };

@@ -6,6 +6,9 @@ namespace CurateMe.Cli;
 /// <param name="environment">Reads a variable.</param>
 sealed class Gateway(HttpClient http, Func<string, string?> environment)
 {
+    /// <summary>Reads a variable.</summary>
+    public Func<string, string?> Environment { get; } = environment;
+
     const string StandardUrl = "http://localhost:8002";
 
     /// <summary>Longest that one call may take: a rebuild of many orgs takes a while.</summary>
@@ -29,8 +32,8 @@ sealed class Gateway(HttpClient http, Func<string, string?> environment)
         {
             throw new CannotAskException("CM_URL must be an address such as http://localhost:8002.");
         }
-        var token = environment("ADMIN_TOKEN") is { Length: > 0 } set ? set : throw new CannotAskException("Set ADMIN_TOKEN to the gateway's admin token.");
-        return new AdminClient(http, token, org ?? (environment("ORG_ID") is { Length: > 0 } own ? own : null));
+        var token = Environment("ADMIN_TOKEN") is { Length: > 0 } set ? set : throw new CannotAskException("Set ADMIN_TOKEN to the gateway's admin token.");
+        return new AdminClient(http, token, org ?? (Environment("ORG_ID") is { Length: > 0 } own ? own : null));
     }
 }
 

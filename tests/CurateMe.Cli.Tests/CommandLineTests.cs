@@ -36,7 +36,7 @@ public sealed class CommandLineTests
 
     static string Today(string drift) => $$"""
         {"mode":"embedded","org_id":null,"date":"2026-05-04","redis_daily_total":42.15,"mongodb_daily_total":38.90,"drift_pct":{{drift}},
-         "last_redis_write":"2026-05-04T14:32:01Z","last_mongo_write":null,"held":0,"reset":0,"queue_depth":0,"dlq_depth":0}
+         "last_redis_write":"2026-05-04T14:32:01Z","last_mongo_write":null,"redis_connected":true,"mongo_connected":true,"held":0,"reset":0,"queue_depth":0,"dlq_depth":0}
         """;
 
     [Theory]

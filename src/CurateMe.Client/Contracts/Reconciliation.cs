@@ -24,6 +24,12 @@ public sealed record CostsToday
     public DateTimeOffset? LastRedisWrite { get; init; }
     public DateTimeOffset? LastMongoWrite { get; init; }
 
+    /// <summary>Whether the counters answered; where they did not, their total is 0.</summary>
+    public required bool RedisConnected { get; init; }
+
+    /// <summary>Whether the ledger answered; where it did not, its total is 0.</summary>
+    public required bool MongoConnected { get; init; }
+
     /// <summary>Set aside for requests in flight; in neither total.</summary>
     public required NanoUsd Held { get; init; }
     public long HeldNanoUsd => Held.Value;

@@ -1,6 +1,7 @@
 using CurateMe.Client;
 using CurateMe.Gateway.Governance;
 using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Reconciliation;
 using CurateMe.Ledger.Records;
@@ -26,31 +27,86 @@ static class ReconcileEndpoints
     static async Task<Ok<CostsToday>> TodayAsync(
         AdminCall call, Catalogue catalogue, ICounterStore counters, IUsageLedger ledger, CounterResets resets, GatewayFigures figures, IServiceProvider services, CancellationToken ct)
     {
-        var one = call.NamedOrg is null ? null : (await call.OrgAsync(ct)).Id;
-        var (spent, held, reset) = (NanoUsd.Zero, NanoUsd.Zero, NanoUsd.Zero);
-        await foreach (var org in OrgsAsync(one, catalogue, ct))
-        {
-            var cell = (await counters.SnapshotAsync(org, call.Today, ct)).FirstOrDefault(c => c.Kind == NodeKind.Org && c.Period == PeriodKind.Day);
-            spent += cell?.Spent ?? default;
-            held += cell?.Held ?? default;
-            reset += (await resets.InForceAsync(org, call.Today, ct)).GetValueOrDefault("org");
-        }
-        var booked = (await ledger.SpendAsync(one, SpendPeriod.OfDay(call.Today), except: null, before: null, ct)).Aggregate(NanoUsd.Zero, (sum, leaf) => sum + leaf.Cost);
+        var one = call.NamedOrg is null ? null : await NamedAsync(call, ct);
+        var live = await CountersAsync(one, call.Today, catalogue, counters, resets, ct);
+        var booked = await BookedAsync(one, call.Today, ledger, ct);
         return TypedResults.Ok(new CostsToday
         {
             Mode = figures.Mode,
             OrgId = one,
             Date = call.Today,
-            RedisDailyTotal = spent,
-            MongodbDailyTotal = booked,
-            DriftPct = Drift(spent, booked),
+            RedisDailyTotal = live?.Spent ?? default,
+            MongodbDailyTotal = booked?.Total ?? default,
+            DriftPct = Drift(live?.Spent ?? default, booked?.Total ?? default),
             LastRedisWrite = (await counters.CheckAsync(ct)).LastWrite,
-            LastMongoWrite = (await ledger.CheckAsync(ct)).LastWrite,
-            Held = held,
-            Reset = reset,
+            LastMongoWrite = booked?.LastWrite,
+            RedisConnected = live is not null,
+            MongoConnected = booked is not null,
+            Held = live?.Held ?? default,
+            Reset = live?.Reset ?? default,
             QueueDepth = services.GetService<Recorder>()?.Figures.QueueDepth ?? 0,
             DlqDepth = await figures.DlqDepth(ct),
         });
+    }
+
+    // Null: the counters do not answer. That is the answer, not an error.
+    static async Task<(NanoUsd Spent, NanoUsd Held, NanoUsd Reset)?> CountersAsync(
+        string? one, DateOnly today, Catalogue catalogue, ICounterStore counters, CounterResets resets, CancellationToken ct)
+    {
+        try
+        {
+            var (spent, held, reset) = (NanoUsd.Zero, NanoUsd.Zero, NanoUsd.Zero);
+            await foreach (var org in OrgsAsync(one, catalogue, ct))
+            {
+                var cell = (await counters.SnapshotAsync(org, today, ct)).FirstOrDefault(c => c.Kind == NodeKind.Org && c.Period == PeriodKind.Day);
+                spent += cell?.Spent ?? default;
+                held += cell?.Held ?? default;
+                reset += await ResetAsync(org, today, resets, ct);
+            }
+            return (spent, held, reset);
+        }
+        catch (CounterStoreUnavailableException)
+        {
+            return null;
+        }
+    }
+
+    // Configuration and ledger are away together; whoever may see every org needs no proof that this one is there.
+    static async Task<string> NamedAsync(AdminCall call, CancellationToken ct)
+    {
+        try
+        {
+            return (await call.OrgAsync(ct)).Id;
+        }
+        catch (ConfigStoreUnavailableException) when (call.Actor.Role == AdminRole.PlatformAdmin)
+        {
+            return call.NamedOrg!;
+        }
+    }
+
+    static async Task<NanoUsd> ResetAsync(string org, DateOnly day, CounterResets resets, CancellationToken ct)
+    {
+        try
+        {
+            return (await resets.InForceAsync(org, day, ct)).GetValueOrDefault("org");
+        }
+        catch (ConfigStoreUnavailableException)
+        {
+            return NanoUsd.Zero;
+        }
+    }
+
+    static async Task<(NanoUsd Total, DateTimeOffset? LastWrite)?> BookedAsync(string? one, DateOnly today, IUsageLedger ledger, CancellationToken ct)
+    {
+        try
+        {
+            var leaves = await ledger.SpendAsync(one, SpendPeriod.OfDay(today), except: null, before: null, ct);
+            return (leaves.Aggregate(NanoUsd.Zero, (sum, leaf) => sum + leaf.Cost), (await ledger.CheckAsync(ct)).LastWrite);
+        }
+        catch (LedgerUnavailableException)
+        {
+            return null;
+        }
     }
 
     static async Task<Ok<Page<ReconcileResult>>> ReconcileAsync(Body<ReconcileRequest> body, AdminCall call, Catalogue catalogue, Reconciler reconciler, CancellationToken ct)

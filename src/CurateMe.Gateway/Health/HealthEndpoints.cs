@@ -28,7 +28,7 @@ static class HealthEndpoints
         var journal = services.GetRequiredService<JournalFile>();
         var recorder = services.GetRequiredService<Recorder>().Figures;
         var counters = await services.GetRequiredService<ICounterStore>().CheckAsync(ct);
-        var ledger = await services.GetRequiredService<IUsageLedger>().CheckAsync(ct);
+        var ledger = await LedgerAsync(services.GetRequiredService<IUsageLedger>(), ct);
         var status = journal.Fault is not null ? "unhealthy" : !counters.Connected || !ledger.Connected || recorder.LastError is not null ? "degraded" : "healthy";
         var report = new HealthReport(
             status, counters.Connected, ledger.Connected, ledger.LatencyMs, recorder.QueueDepth, recorder.OldestMs, counters.LiveHolds, journal.Fault, recorder.LastError);
@@ -51,6 +51,19 @@ static class HealthEndpoints
             OrgsAway = alone,
             Warnings = [.. shared.Servers.SelectMany(static s => s.Warnings)],
         };
+    }
+
+    // An answer without the ledger is the point of asking.
+    static async Task<LedgerHealth> LedgerAsync(IUsageLedger ledger, CancellationToken ct)
+    {
+        try
+        {
+            return await ledger.CheckAsync(ct);
+        }
+        catch (LedgerUnavailableException)
+        {
+            return new LedgerHealth(Connected: false, LatencyMs: 0, LastWrite: null);
+        }
     }
 
     // 200 also when degraded: the gateway serves, and a balancer that took it away would only make it worse.

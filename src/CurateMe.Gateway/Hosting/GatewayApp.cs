@@ -54,6 +54,7 @@ static class GatewayApp
         var metrics = app.Services.GetRequiredService<RequestMetrics>();
         if (app.Services.GetService<DeadLetters>() is { } letters)
         {
+            app.Services.GetRequiredService<GatewayFigures>().Mode = "shared";
             app.Services.GetRequiredService<GatewayFigures>().DlqDepth = async ct => await letters.DepthAsync(ct) ?? 0;
             app.Services.GetRequiredService<GatewayFigures>().ReplayDlq = async ct => (await letters.ReplayAsync(ct)).Replayed;
         }

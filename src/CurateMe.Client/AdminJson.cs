@@ -29,6 +29,8 @@ namespace CurateMe.Client;
 [JsonSerializable(typeof(ResetDailyResult))]
 [JsonSerializable(typeof(Page<UsageEntry>))]
 [JsonSerializable(typeof(UsageEntry))]
+[JsonSerializable(typeof(Page<RequestLogEntry>))]
+[JsonSerializable(typeof(RequestLogEntry))]
 [JsonSerializable(typeof(BudgetTree))]
 [JsonSerializable(typeof(NodeLimits))]
 [JsonSerializable(typeof(AuditRecord))]

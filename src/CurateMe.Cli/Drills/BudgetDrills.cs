@@ -90,7 +90,13 @@ static class BudgetDrills
             var runner = await rig.AskAsync(HttpMethod.Post, "/gateway/admin/runners", new JsonObject { ["name"] = "fleet" });
             (rig["RUNNER_ID"], rig["RUNNER_TOKEN"]) = (Text(runner, "runner_id"), Text(runner, "token"));
         }),
-        Happens("its sessions ask for much", static rig => rig.ChatsAsync(6, 3, i => DearSessionAsync(rig, $"session-{i % 3}"))),
+        Happens("its sessions ask for much", static async rig =>
+        {
+            for (var i = 0; i < 6; i++)
+            {
+                Require(await DearSessionAsync(rig, $"session-{i % 3}"), 200);
+            }
+        }),
         Runs(StepKind.Symptom, "runner-costs", "sessions cost dollars each, several are active, and none has a limit", static (rig, result) =>
         {
             var runner = result.Json.GetProperty("data").EnumerateArray().FirstOrDefault(r => Text(r, "runner_id") == rig["RUNNER_ID"]);
@@ -111,8 +117,19 @@ static class BudgetDrills
             for (var i = 0; i < 100 && (await rig.ChatAsync(simulate: "output_tokens=15")).Status == 200; i++)
             {
             }
+            await rig.ChatAsync("cm_sk_nobodys-key-0000000000000000000000000000");
+            rig["TO"] = Rfc3339(TimeProvider.System.GetUtcNow().AddMinutes(1));
         }),
         Sees(StepKind.Symptom, "it is refused: daily_budget", static async rig => Denied(await rig.ChatAsync(), "daily_budget", "GW_COST_002")),
+        Runs(StepKind.Symptom, "export-window", "the window's requests, forwarded and refused, each with its address and key", static (rig, result) =>
+        {
+            var rows = result.Output.Split('\n').Select(static r => r.Trim().Split(',')).ToList();
+            int Column(string name) => Array.IndexOf(rows[0], name);
+            bool Named(string[] row) => row[Column("request_id")].StartsWith("gw_", StringComparison.Ordinal) && row[Column("client_ip")].Length > 0;
+            var (refused, settled) = (rows.Where(r => r[Column("code")] == "daily_budget").ToList(), rows.Where(r => r[Column("outcome")] == "settled").ToList());
+            var unknown = rows.Where(r => r[Column("code")] == "invalid_api_key" && r[Column("key_prefix")] == "cm_sk_nobo").ToList();
+            return Task.FromResult(refused.Count > 0 && settled.Count > 3 && unknown.Count == 1 && refused.Concat(settled).All(r => Named(r) && r[Column("key_id")] == rig["KEY_ID"]) ? null : result.ToString());
+        }),
         Runs(StepKind.Fix, "reset-daily", "the day's counter is set to zero", static (rig, result) =>
         {
             rig["SPENT"] = result.Json.GetProperty("before").GetDecimal().ToString(CultureInfo.InvariantCulture);
@@ -135,7 +152,7 @@ static class BudgetDrills
 
     // More than $5 in one session: two of these.
     static Task<ChatAnswer> DearSessionAsync(DrillRig rig, string session) =>
-        rig.ChatAsync(rig["RUNNER_TOKEN"], model: "gpt-5-pro", maxTokens: 40_000, simulate: "output_tokens=30000", session: session);
+        rig.ChatAsync(rig["RUNNER_TOKEN"], model: "o1", maxTokens: 60_000, simulate: "output_tokens=50000", session: session);
 
     internal static string Rfc3339(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 

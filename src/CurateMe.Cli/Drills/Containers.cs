@@ -55,11 +55,14 @@ sealed class Containers : IDisposable
             case "ps":
                 List<string> lines = ["NAMES", Gateway];
                 lines.AddRange(_rig.RedisRuns ? [Redis] : []);
-                lines.AddRange(_rig.Mongo is null ? [] : [Mongo]);
+                lines.AddRange(_rig.MongoRuns ? [Mongo] : []);
                 return (true, string.Join('\n', lines));
             case $"restart {Redis}":
                 await _rig.StartRedisAsync();
                 return (true, Redis);
+            case $"restart {Mongo}" when _rig.Mongo is not null:
+                _rig.StartMongo();
+                return (true, Mongo);
             case $"restart {Gateway}":
                 await _rig.RestartGatewayAsync();
                 return (true, Gateway);

@@ -39,12 +39,15 @@ sealed class DrillRig : IAsyncDisposable
     public string Root { get; }
     public string Runbooks => Path.Combine(Root, "docs", "runbooks");
 
+    string DataDirectory => Path.Combine(_directory.FullName, "data");
+
     /// <summary>What commands find in their environment.</summary>
     public IReadOnlyDictionary<string, string> Environment => _environment;
 
     /// <summary>Stands between the gateway and MongoDB; null on the embedded stores.</summary>
     public TcpRelay? Mongo { get; private set; }
     public Uri Address { get; private set; } = new("http://127.0.0.1:1");
+    public bool MongoRuns { get; private set; }
     public bool RedisRuns => _redis is { HasExited: false };
     public string GatewayOutput => _gateway?.Output ?? "";
     public AdminClient Admin => new(new HttpClient { BaseAddress = Address }, AdminToken, Org);
@@ -122,6 +125,19 @@ sealed class DrillRig : IAsyncDisposable
         await _redis.ListensAsync(_redisPort);
     }
 
+    /// <summary>MongoDB breaks off and takes no more connections.</summary>
+    public void StopMongo()
+    {
+        MongoRuns = false;
+        Mongo!.Kill();
+    }
+
+    public void StartMongo()
+    {
+        Mongo!.Revive();
+        MongoRuns = true;
+    }
+
     /// <summary>Asks the admin plane; the answer as JSON.</summary>
     public async Task<JsonElement> AskAsync(HttpMethod method, string path, JsonNode? body = null)
     {
@@ -149,7 +165,7 @@ sealed class DrillRig : IAsyncDisposable
         {
             request.Headers.Add("X-CM-Session-ID", session);
         }
-        var body = new JsonObject { ["model"] = model, ["max_tokens"] = maxTokens, ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = prompt }) };
+        var body = new JsonObject { ["model"] = model, ["max_completion_tokens"] = maxTokens, ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = prompt }) };
         request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
         try
         {
@@ -165,7 +181,7 @@ sealed class DrillRig : IAsyncDisposable
     }
 
     /// <summary>Many chats, some at once.</summary>
-    public Task ChatsAsync(int count, int atOnce, Func<int, Task<ChatAnswer>> chat) =>
+    public static Task ChatsAsync(int count, int atOnce, Func<int, Task<ChatAnswer>> chat) =>
         Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = atOnce }, async (i, _) => await chat(i));
 
     /// <summary>Makes a further key of the org.</summary>
@@ -200,6 +216,7 @@ sealed class DrillRig : IAsyncDisposable
         await StartRedisAsync();
         var server = new Uri(mongoUrl);
         Mongo = new TcpRelay(server.Host, server.Port > 0 ? server.Port : 27017);
+        MongoRuns = true;
         // Short patience, so that a drill does not wait for what is away longer than it must.
         var options = (server.Query.Length > 0 ? server.Query + "&" : "?") + "directConnection=true&serverSelectionTimeoutMS=500&socketTimeoutMS=5000";
         var login = server.UserInfo.Length > 0 ? server.UserInfo + "@" : "";
@@ -227,7 +244,7 @@ sealed class DrillRig : IAsyncDisposable
                 // What this process was started with is not the drill's.
                 ["REDIS_URL"] = _gatewaySettings.GetValueOrDefault("REDIS_URL", ""),
                 ["MONGODB_URL"] = _gatewaySettings.GetValueOrDefault("MONGODB_URL", ""),
-                ["CM_DATA_DIR"] = Path.Combine(_directory.FullName, "data"),
+                ["CM_DATA_DIR"] = DataDirectory,
                 ["ADMIN_TOKEN"] = AdminToken,
                 ["Journal__SegmentMegabytes"] = "4",
             });
@@ -245,6 +262,7 @@ sealed class DrillRig : IAsyncDisposable
     {
         this["ADMIN_TOKEN"] = AdminToken;
         this["ORG_ID"] = Org;
+        this["CM_DATA_DIR"] = DataDirectory;
         this["DEPLOY_USER"] = "operator";
         this["PLATFORM_VPS_IP"] = "127.0.0.1";
         this["DRILL_DOCKER"] = _containers.Address;
@@ -261,7 +279,10 @@ sealed class DrillRig : IAsyncDisposable
         {
             var path = Path.Combine(bin, name);
             File.WriteAllText(path, "#!/usr/bin/env bash\n" + script);
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
         }
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using static CurateMe.Cli.Drills.BudgetDrills;
 using static CurateMe.Cli.Drills.Drill;
+using static CurateMe.Cli.Drills.StoreDrills;
 
 namespace CurateMe.Cli.Drills;
 
@@ -16,16 +17,16 @@ static class LagDrills
     [
         Setup("traffic, and both stores agree", static async rig =>
         {
-            await rig.ChatsAsync(40, 4, _ => rig.ChatAsync());
+            await DrillRig.ChatsAsync(40, 4, _ => rig.ChatAsync());
             // A gateway looks at the counters once a second; what it saw last is what it goes on with.
             await Task.Delay(1_200);
-            await rig.ChatsAsync(4, 1, _ => rig.ChatAsync());
+            await DrillRig.ChatsAsync(4, 1, _ => rig.ChatAsync());
         }),
         Shows(StepKind.Setup, "verify-drift", "no drift", static (_, result) => InStep(result)),
         Happens("Redis is killed, traffic goes on", static async rig =>
         {
             await rig.KillRedisAsync();
-            await rig.ChatsAsync(20, 4, _ => rig.ChatAsync());
+            await DrillRig.ChatsAsync(20, 4, _ => rig.ChatAsync());
         }),
         Shows(StepKind.Symptom, "health", "redis_connected is false", static (_, result) =>
             result.ExitCode == 1 && !result.Json.GetProperty("redis_connected").GetBoolean() && result.Json.GetProperty("mongo_connected").GetBoolean() ? null : result.ToString()),
@@ -48,12 +49,12 @@ static class LagDrills
 
     static Drill DeadLetters() => new("dead-letters", Runbook, "MongoDB refuses writes until the list of dead letters grows", Shared: true,
     [
-        Setup("traffic", static rig => rig.ChatsAsync(20, 4, _ => rig.ChatAsync())),
+        Setup("traffic", static rig => DrillRig.ChatsAsync(20, 4, _ => rig.ChatAsync())),
         Shows(StepKind.Setup, "verify-drift", "no drift", static (_, result) => InStep(result)),
         Happens("MongoDB is cut off, traffic goes on", static async rig =>
         {
-            rig.Mongo!.Kill();
-            await rig.ChatsAsync(150, 8, _ => rig.ChatAsync());
+            rig.StopMongo();
+            await DrillRig.ChatsAsync(150, 8, _ => rig.ChatAsync());
         }),
         Shows(StepKind.Symptom, "health", "mongo_connected is false", static (_, result) =>
             result.ExitCode == 1 && !result.Json.GetProperty("mongo_connected").GetBoolean() && result.Json.GetProperty("redis_connected").GetBoolean() ? null : result.ToString()),
@@ -65,7 +66,7 @@ static class LagDrills
         Shows(StepKind.Symptom, "evidence", "what to collect", static (_, result) => result.Output.Contains("\"data\"", StringComparison.Ordinal) ? null : result.ToString()),
         new(StepKind.Fix, "MongoDB is brought back", Block: null, static (rig, _) =>
         {
-            rig.Mongo!.Revive();
+            rig.StartMongo();
             return Task.FromResult<string?>(null);
         }, Polled: false),
         Shows(StepKind.Fix, "mongo-answers", "it answers", static (_, result) => result.ExitCode == 0 && result.Output.Contains("ok: 1", StringComparison.Ordinal) ? null : result.ToString()),
@@ -75,11 +76,11 @@ static class LagDrills
 
     static Drill RecorderBacklog() => new("recorder-backlog", Runbook, "Records come faster than MongoDB takes them", Shared: true,
     [
-        Setup("traffic", static rig => rig.ChatsAsync(20, 4, _ => rig.ChatAsync())),
+        Setup("traffic", static rig => DrillRig.ChatsAsync(20, 4, _ => rig.ChatAsync())),
         Happens("MongoDB becomes slow under load", static async rig =>
         {
             rig.Mongo!.DelayMs = 700;
-            await rig.ChatsAsync(400, 16, _ => rig.ChatAsync());
+            await DrillRig.ChatsAsync(400, 16, _ => rig.ChatAsync());
         }),
         Shows(StepKind.Symptom, "recorder-queue", "queue_depth above 100, nothing dropped", static (_, result) =>
             result.ExitCode == 0 && result.Json.GetProperty("queue_depth").GetInt64() > 100 && result.Json.GetProperty("dropped_records").GetInt64() == 0
@@ -108,7 +109,7 @@ static class LagDrills
 
     static Drill TamperedHierarchy() => new("tampered-hierarchy", Runbook, "Somebody writes into the counters by hand", Shared: true,
     [
-        Setup("traffic", static rig => rig.ChatsAsync(40, 4, _ => rig.ChatAsync())),
+        Setup("traffic", static rig => DrillRig.ChatsAsync(40, 4, _ => rig.ChatAsync())),
         Shows(StepKind.Setup, "verify-drift", "no drift", static (_, result) => InStep(result)),
         Happens("the org's and the team's fields are changed", static async rig =>
         {
@@ -147,9 +148,6 @@ static class LagDrills
     ];
 
     static string Cost(ShellResult result) => result.Output.Split(':')[^1].Trim();
-
-    static string? InStep(ShellResult result) =>
-        result.ExitCode == 0 && Math.Abs(Dollars(result.Json, "drift_pct")) < 2 && Dollars(result.Json, "redis_daily_total") > 0 ? null : result.ToString();
 
     static string? AddsUp(JsonElement tree)
     {

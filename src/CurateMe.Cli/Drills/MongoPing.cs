@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using CurateMe.Ledger.Mongo;
 
 namespace CurateMe.Cli.Drills;
@@ -23,7 +24,7 @@ static class MongoPing
     }
 
     /// <summary>The server's address with a name of its own for a database.</summary>
-    public static string NewDatabase(string serverUrl) => new UriBuilder(serverUrl) { Path = "/cm_drill_" + Guid.NewGuid().ToString("n") }.Uri.ToString();
+    public static string NewDatabase(string serverUrl) => new UriBuilder(serverUrl) { Path = "/cm_drill_" + RandomNumberGenerator.GetHexString(24, lowercase: true) }.Uri.ToString();
 
     /// <summary>Drops the database that the address names.</summary>
     public static Task DropAsync(string url) => RunAsync(url, new Bson { { "dropDatabase", 1 } });

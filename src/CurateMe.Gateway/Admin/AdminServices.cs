@@ -53,6 +53,7 @@ static class AdminServices
         admin.MapPolicies();
         admin.MapCosts();
         admin.MapUsage();
+        admin.MapRequestLog();
         admin.MapBilling();
         admin.MapWebhooks();
         admin.MapPrices();

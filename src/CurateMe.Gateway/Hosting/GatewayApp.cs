@@ -125,6 +125,9 @@ static class GatewayApp
         services.AddSingleton<AddedLatency>();
         services.AddSingleton<DenialTally>();
         services.AddSingleton<RequestMetrics>();
+        services.AddSingleton(new RefusalLogOptions(Path.Combine(settings.DataDirectory, "refusals")));
+        services.AddSingleton<RefusalLog>();
+        services.AddHostedService(s => s.GetRequiredService<RefusalLog>());
         services.AddSingleton(_ => PromptHash.FromFile(settings.DataDirectory));
         services.AddSingleton(settings.Idempotency);
         services.AddSingleton<IdempotentCalls>();

@@ -13,7 +13,7 @@ sealed partial class SharedWork(
     static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the servers' settings are looked at.</summary>
-    static readonly TimeSpan LookEvery = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
 
     long lookedAt;
 

@@ -109,6 +109,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     /// <summary>Answers with a refusal, in the shape that the dialect's clients expect.</summary>
     public async Task RefuseAsync(RefusedException refusal)
     {
+        Telemetry.RefusalLog.Note(this, refusal.Code);
         var response = Http.Response;
         if (response.HasStarted || ClientLeft)
         {

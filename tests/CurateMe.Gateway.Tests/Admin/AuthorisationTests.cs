@@ -43,6 +43,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         ["ResetDailyCosts"] = AdminRight.Change,
         ["ListUsage"] = AdminRight.Read,
         ["GetUsage"] = AdminRight.Read,
+        ["ListRequests"] = AdminRight.Read,
         ["GetBilling"] = AdminRight.Read,
         ["GetBudgets"] = AdminRight.Read,
         ["SetNodeLimits"] = AdminRight.Change,

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text;
+using System.Text.RegularExpressions;
 using CurateMe.Client;
+using Microsoft.AspNetCore.Routing;
 using Xunit;
 
 namespace CurateMe.Gateway.Tests.Admin;
@@ -12,6 +14,7 @@ public sealed class FuzzTests(AdminFixture fixture, ITestOutputHelper output) : 
 
     static readonly string[] Methods = ["GET", "POST", "PATCH", "PUT", "DELETE"];
 
+    // What a mere list of routes would not reach often enough; every other route is added from the host's own.
     static readonly string[] Routes =
     [
         "GET,POST /api/v1/admin/orgs",
@@ -31,6 +34,7 @@ public sealed class FuzzTests(AdminFixture fixture, ITestOutputHelper output) : 
         "GET /api/v1/admin/gateway/costs/breakdown",
         "GET /api/v1/admin/gateway/usage",
         "GET /api/v1/admin/gateway/usage/{3}",
+        "GET /api/v1/admin/gateway/requests",
         "GET /api/v1/admin/gateway/billing",
         "GET /gateway/admin/budgets/{0}",
         "PUT /gateway/admin/budgets/{0}/nodes/org",
@@ -99,6 +103,7 @@ public sealed class FuzzTests(AdminFixture fixture, ITestOutputHelper output) : 
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         var host = fixture.Host;
+        string[] routes = [.. Routes, .. OfTheHost(host)];
         var (org, client) = await host.OrgAsync();
         var team = await client.CreateTeamAsync(new TeamCreate());
         var key = await client.CreateKeyAsync(new KeyCreate { TeamId = team.TeamId });
@@ -128,7 +133,7 @@ public sealed class FuzzTests(AdminFixture fixture, ITestOutputHelper output) : 
         for (var i = 0; i < Requests; i++)
         {
             string Thing(string real) => random.Next(8) == 0 ? Pick(Odd) : real;
-            var route = Pick(Routes).Split(' ');
+            var route = Pick(routes).Split(' ');
             var path = string.Format(null, route[1], Thing(org), Thing(team.TeamId), Thing(key.KeyId), Pick(Odd));
             for (var q = random.Next(3); q > 0; q--)
             {
@@ -150,6 +155,18 @@ public sealed class FuzzTests(AdminFixture fixture, ITestOutputHelper output) : 
         Assert.True(statuses.GetValueOrDefault(200) > Requests / 20, "the fuzz hardly reaches anything");
         Assert.True(statuses.ContainsKey(201));
     }
+
+    // So that a new route cannot be forgotten.
+    static IEnumerable<string> OfTheHost(AdminHost host) =>
+        host.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(static e => e.RoutePattern.RawText is { } text && text.Contains("/admin", StringComparison.Ordinal) && !text.Contains("**", StringComparison.Ordinal))
+            .Select(static e => $"{string.Join(',', e.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods)} {Regex.Replace(e.RoutePattern.RawText!, @"\{(\w+)(:\w+)?\}", static m => m.Groups[1].Value switch
+            {
+                "org" => "{0}",
+                "team" => "{1}",
+                "key" => "{2}",
+                _ => "{3}",
+            })}");
 
     static async Task<long> AuditsAsync(AdminHost host) => (await host.Config.AuditAsync(new() { Limit = 1 }, default)).Select(e => e.Sequence).FirstOrDefault();
 }

@@ -20,6 +20,7 @@ static class BudgetDrills
             Require(await rig.ChatAsync(), 200);
             (rig["KEY_ID"], rig["LOOP_KEY"]) = await rig.KeyAsync("agent");
         }),
+        Runs(StepKind.Prevention, "alert-by-webhook", "alerts are wanted", static result => Text(result.Json, "webhook_id").Length > 0 && Text(result.Json, "secret").Length > 0 ? null : result.ToString()),
         Happens("the agent loops", async rig =>
         {
             for (var i = 0; i < 1_000 && (await rig.ChatAsync(rig["LOOP_KEY"], prompt: "Try once more.", maxTokens: 500, simulate: "output_tokens=400")).Status == 200; i++)
@@ -27,6 +28,8 @@ static class BudgetDrills
             }
         }),
         Sees(StepKind.Symptom, "the application is refused: 403, daily_budget", async rig => Denied(await rig.ChatAsync(maxTokens: 2_000), "daily_budget", "GW_COST_002")),
+        Sees(StepKind.Symptom, "budget_warning and budget_exceeded arrive at the webhook", static rig => Task.FromResult(
+            Array.TrueForAll(["budget_warning", "budget_exceeded"], type => rig.Events.Any(e => JsonNode.Parse(e)?["type"]?.GetValue<string>() == type)) ? null : string.Join('\n', rig.Events))),
         Runs(StepKind.Symptom, "current-spend", "the day's budget is spent", static result =>
             Dollars(result.Json, "daily_spend") > 0.015m && Dollars(result.Json, "daily_budget") == 0.02m && Text(result.Json.GetProperty("top_models")[0], "model") == "gpt-4o-mini"
                 ? null : $"daily_spend, daily_budget and top_models do not say so: {result}"),

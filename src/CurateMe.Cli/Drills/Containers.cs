@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
 
@@ -5,7 +6,7 @@ namespace CurateMe.Cli.Drills;
 
 /// <summary>
 /// What the stand-in for <c>docker</c> asks: the containers of a runbook are the processes of the rig. Knows <c>ps</c>, <c>restart</c>, <c>logs --tail</c> and the ping
-/// by <c>mongosh</c>; everything else is refused, so that a runbook cannot rely on what was never tried.
+/// by <c>mongosh</c>; everything else is refused, so that a runbook cannot rely on what was never tried. Beside it, a webhook's receiver.
 /// </summary>
 sealed class Containers : IDisposable
 {
@@ -14,6 +15,7 @@ sealed class Containers : IDisposable
     const string Mongo = "curateme-mongo";
 
     readonly HttpListener _listener = new();
+    readonly ConcurrentQueue<string> _events = new();
     readonly DrillRig _rig;
 
     public Containers(DrillRig rig)
@@ -26,6 +28,12 @@ sealed class Containers : IDisposable
     }
 
     public string Address { get; }
+
+    /// <summary>A webhook that takes everything.</summary>
+    public string WebhookUrl => Address + "hook";
+
+    /// <summary>Bodies that came to the webhook.</summary>
+    public IReadOnlyCollection<string> Events => _events;
 
     public void Dispose() => ((IDisposable)_listener).Dispose();
 
@@ -41,6 +49,13 @@ sealed class Containers : IDisposable
             catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
             {
                 return;
+            }
+            if (context.Request.Url?.AbsolutePath == "/hook")
+            {
+                using var reader = new StreamReader(context.Request.InputStream);
+                _events.Enqueue(await reader.ReadToEndAsync());
+                context.Response.Close();
+                continue;
             }
             var (ok, text) = await AnswerAsync(context.Request.QueryString["call"] ?? "");
             context.Response.StatusCode = ok ? 200 : 500;

@@ -49,6 +49,9 @@ sealed class DrillRig : IAsyncDisposable
     public Uri Address { get; private set; } = new("http://127.0.0.1:1");
     public bool MongoRuns { get; private set; }
     public bool RedisRuns => _redis is { HasExited: false };
+
+    /// <summary>What came to the webhook.</summary>
+    public IReadOnlyCollection<string> Events => _containers.Events;
     public string GatewayOutput => _gateway?.Output ?? "";
     public AdminClient Admin => new(new HttpClient { BaseAddress = Address }, AdminToken, Org);
     public string this[string variable] { get => _environment[variable]; set => _environment[variable] = value; }
@@ -247,6 +250,8 @@ sealed class DrillRig : IAsyncDisposable
                 ["CM_DATA_DIR"] = DataDirectory,
                 ["ADMIN_TOKEN"] = AdminToken,
                 ["Journal__SegmentMegabytes"] = "4",
+                ["Webhooks__AllowPrivateNetworks"] = "true",
+                ["Webhooks__AllowHttp"] = "true",
             });
         await _gateway.ListensAsync(port);
     }
@@ -266,6 +271,7 @@ sealed class DrillRig : IAsyncDisposable
         this["DEPLOY_USER"] = "operator";
         this["PLATFORM_VPS_IP"] = "127.0.0.1";
         this["DRILL_DOCKER"] = _containers.Address;
+        this["WEBHOOK_URL"] = _containers.WebhookUrl;
         this["PATH"] = $"{Path.Combine(_directory.FullName, "bin")}:{System.Environment.GetEnvironmentVariable("PATH")}";
     }
 

@@ -108,6 +108,7 @@ static class GatewayApp
         services.AddSingleton<CounterResets>();
         services.AddSingleton<LedgerService>();
         services.AddHostedService(s => s.GetRequiredService<LedgerService>());
+        services.AddHostedService<LedgerUpkeep>();
     }
 
     static void AddDataPlane(IServiceCollection services, GatewaySettings settings)

@@ -23,7 +23,7 @@ internal static class MongoIndexes
             Index("org_time", unique: false, "org_id", "ts", "_id"),
             Index("org_cost", unique: false, "org_id", "cost_nano_usd", "_id"),
             Index("day_org", unique: false, "period_day", "org_id"));
-        Make(session, RolledUpDays.Sums, Index("build_org", unique: false, "build", "org_id"), Index("day", unique: false, "period_day"));
+        Make(session, RolledUpDays.Sums, Index("build_kind_org", unique: false, "build", "kind", "org_id"), Index("day", unique: false, "period_day"));
         return true;
     }
 

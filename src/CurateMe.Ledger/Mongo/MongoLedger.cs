@@ -97,15 +97,19 @@ public sealed class MongoLedger : IUsageLedger
 
     public async ValueTask DisposeAsync() => await Task.Run(_connection.Dispose); // waits for the calls that run
 
-    static int Record(MongoSession session, IReadOnlyList<UsageRecord> batch, DateTimeOffset now)
+    int Record(MongoSession session, IReadOnlyList<UsageRecord> batch, DateTimeOffset now)
     {
-        var late = batch.Select(record => record.Day).Distinct().Where(day => now >= RolledUpDays.End(day) + RolledUpDays.LateAfter).ToList();
+        var days = batch.Select(record => record.Day).Distinct().ToList();
+        var late = LateAt(days, now);
         var mark = RolledUpDays.Mark(session, late, now);
         var added = 0;
         foreach (var chunk in batch.Chunk(InsertChunk)) added += Insert(session, chunk);
         if (mark is not null) RolledUpDays.Unmark(session, late, mark);
+        RolledUpDays.Touch(session, [.. LateAt(days, _time.GetUtcNow()).Except(late)]);
         return added;
     }
+
+    static List<DateOnly> LateAt(List<DateOnly> days, DateTimeOffset now) => [.. days.Where(day => now >= RolledUpDays.End(day) + RolledUpDays.LateAfter)];
 
     static int Insert(MongoSession session, UsageRecord[] chunk)
     {

@@ -6,13 +6,25 @@ namespace CurateMe.Ledger.Mongo;
 /// <summary>The aggregations. Sums of days and records that no sum covers are brought to one shape, joined, and grouped by the server.</summary>
 internal static class Pipelines
 {
-    static readonly string[] Dimensions = ["org_id", "key_id", "team_id", "model", "provider", "runner_id", "session_id"];
+    static readonly string[] Dimensions = ["org_id", "key_id", "team_id", "model", "provider", "runner_id"];
+
+    static readonly Bson HourOfRecord = new() { { "$dateToString", new Bson { { "format", "%Y-%m-%dT%H:00:00Z" }, { "date", "$ts" } } } };
+
+    /// <summary>What the sums of a kind are kept by.</summary>
+    static IEnumerable<(string Name, object Expression)> Kept(SumKind kind) =>
+        Dimensions.Select(static name => (name, (object)$"${name}")).Concat(kind switch
+        {
+            SumKind.Hour => [("hour", HourOfRecord)],
+            SumKind.Tags => [("tags", "$tags")],
+            SumKind.Session => [("session_id", "$session_id")],
+            _ => Array.Empty<(string, object)>(),
+        });
 
     /// <summary>Groups one day's records as <c>gateway_usage_daily</c> keeps them.</summary>
-    internal static Bson[] SumOfDay(string day)
+    internal static Bson[] SumOfDay(string day, SumKind kind)
     {
         var id = new Bson();
-        foreach (var name in Dimensions) id.Add(name, $"${name}");
+        foreach (var (name, expression) in Kept(kind)) id.Add(name, expression);
         return [
             new() { { "$match", new Bson { { "period_day", day } } } },
             new()
@@ -26,22 +38,22 @@ internal static class Pipelines
         ];
     }
 
-    internal static Bson SumDocument(string day, string build, int number, BsonFields sum)
+    internal static Bson SumDocument(string day, string build, SumKind kind, int number, BsonFields sum)
     {
-        var document = new Bson { { "_id", $"{build}:{number}" }, { "build", build }, { "period_day", day } };
+        var document = new Bson { { "_id", $"{build}:{(int)kind}:{number}" }, { "build", build }, { "kind", (int)kind }, { "period_day", day } };
         var id = sum.Document("_id")!;
-        foreach (var name in Dimensions) document.With(name, id.Text(name));
+        foreach (var (name, _) in Kept(kind)) document.With(name, id.Text(name));
         return document.With("cost_nano_usd", sum.Number("cost")).With("requests", sum.Number("requests")).With("prompt_tokens", sum.Number("prompt"))
             .With("completion_tokens", sum.Number("completion")).With("last_ts", sum.Time("last"));
     }
 
     /// <summary>What is to be grouped: expressions by name, for the sums of days and for records.</summary>
-    internal sealed record Shape(IReadOnlyList<(string Name, object Expression)> Groups);
+    internal sealed record Shape(SumKind Kind, IReadOnlyList<(string Name, object OfSums, object OfRecords)> Groups);
 
     /// <summary>From sums of days (by the names of the sums) and records (by conditions, with a sign) to groups d0, d1 ... with their sums.</summary>
     internal static List<Bson> Joined(Shape shape, Bson ofSums, IReadOnlyList<(Bson Match, bool Negative)> ofRecords)
     {
-        var pipeline = new List<Bson> { new() { { "$match", ofSums } }, new() { { "$project", Project(shape, "$cost_nano_usd", "$requests", "$prompt_tokens", "$completion_tokens", "$last_ts") } } };
+        var pipeline = new List<Bson> { new() { { "$match", ofSums } }, new() { { "$project", Project(shape.Groups.Select(static g => (g.Name, g.OfSums)), "$cost_nano_usd", "$requests", "$prompt_tokens", "$completion_tokens", "$last_ts") } } };
         foreach (var (match, negative) in ofRecords)
         {
             object cost = negative ? new Bson { { "$multiply", new object[] { "$cost_nano_usd", -1L } } } : "$cost_nano_usd";
@@ -53,13 +65,13 @@ internal static class Pipelines
                     { "pipeline", new Bson[]
                     {
                         new() { { "$match", match } },
-                        new() { { "$project", Project(shape, cost, new Bson { { "$literal", negative ? -1L : 1L } }, "$prompt_tokens", "$completion_tokens", "$ts") } },
+                        new() { { "$project", Project(shape.Groups.Select(static g => (g.Name, g.OfRecords)), cost, new Bson { { "$literal", negative ? -1L : 1L } }, "$prompt_tokens", "$completion_tokens", "$ts") } },
                     } },
                 } },
             });
         }
         var id = new Bson();
-        foreach (var (name, _) in shape.Groups) id.Add(name, $"${name}");
+        foreach (var group in shape.Groups) id.Add(group.Name, $"${group.Name}");
         pipeline.Add(new()
         {
             { "$group", new Bson
@@ -71,15 +83,15 @@ internal static class Pipelines
         return pipeline;
     }
 
-    static Bson Project(Shape shape, object cost, object requests, object prompt, object completion, object last)
+    static Bson Project(IEnumerable<(string Name, object Expression)> groups, object cost, object requests, object prompt, object completion, object last)
     {
         var project = new Bson { { "_id", 0 }, { "cost", cost }, { "requests", requests }, { "prompt", prompt }, { "completion", completion }, { "last", last } };
-        foreach (var (name, expression) in shape.Groups) project.Add(name, expression);
+        foreach (var (name, expression) in groups) project.Add(name, expression);
         return project;
     }
 
     /// <summary>The value that a dimension groups by; missing becomes null.</summary>
-    internal static object Expression(BreakdownDimension dimension, string? tag) => dimension switch
+    internal static object Expression(BreakdownDimension dimension, string? tag, bool ofSums) => dimension switch
     {
         BreakdownDimension.Model => "$model",
         BreakdownDimension.Provider => "$provider",
@@ -88,7 +100,7 @@ internal static class Pipelines
         BreakdownDimension.Team => OrNull("$team_id"),
         BreakdownDimension.Runner => OrNull("$runner_id"),
         BreakdownDimension.Session => OrNull("$session_id"),
-        BreakdownDimension.Hour => new Bson { { "$dateToString", new Bson { { "format", "%Y-%m-%dT%H:00:00Z" }, { "date", "$ts" } } } },
+        BreakdownDimension.Hour => ofSums ? "$hour" : HourOfRecord,
         BreakdownDimension.Tag => Tag(tag ?? throw new ArgumentException("A breakdown by tag needs the tag's name.", nameof(tag))),
         _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "not a dimension"),
     };

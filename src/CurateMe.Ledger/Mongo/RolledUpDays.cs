@@ -3,18 +3,34 @@ using CurateMe.Ledger.Records;
 
 namespace CurateMe.Ledger.Mongo;
 
+/// <summary>What a day's sums are kept by, beside org, key, team, model, provider and runner. The numbers are stored.</summary>
+internal enum SumKind
+{
+    Session = 0,
+    Hour = 1,
+
+    /// <summary>The tags as the caller wrote them.</summary>
+    Tags = 2,
+
+    /// <summary>Nothing else: few sums, which answer most questions.</summary>
+    Plain = 3,
+}
+
 /// <summary>
 /// Sums of days that are over, kept in <c>gateway_usage_daily</c>, and in <c>gateway_usage_days</c> whether they still hold. No transaction spans
 /// records and sums, so a sum is believed only while nothing can have been added to its day:
 /// <list type="number">
 /// <item>A day is summed when it has been over for <see cref="SettledAfter"/>; a record that comes when it has been over for <see cref="LateAfter"/> is late.</item>
-/// <item>Who stores late records first adds 1 to the day's <c>epoch</c> and leaves a mark in <c>pending</c>, then stores, then takes the mark away.</item>
+/// <item>Who stores late records first adds 1 to the day's <c>epoch</c> and leaves a mark in <c>pending</c>, then stores, then takes the mark away and adds 1 again. Who finds
+/// a day late only after storing, because the storing took so long, adds 1 then.</item>
 /// <item>A day's sums hold while their epoch is the day's and there is no mark. Else the day is summed from its records, as today is.</item>
-/// <item>Who sums a day reads its epoch first, writes the sums under a name of their own, and only then makes them the day's, if the epoch is
-/// still the same, there is no mark, and no one else was quicker.</item>
+/// <item>Who sums a day first makes the day's <c>claim</c> its own, then reads its epoch, writes the sums under a name of their own, and makes them the day's only if the claim is
+/// still its own, the epoch still the same and there is no mark. A claim that is <see cref="ClaimLife"/> old may be taken by another, and then the former owner fails.</item>
+/// <item>Sums are deleted by who has the claim and can never become the day's again: those under names that are neither the day's nor its own, when it begins, and the ones it
+/// replaced, by their name, when it has ended.</item>
 /// </list>
-/// A late record is therefore either seen by the summing or has moved the epoch before the sums were made the day's. Marks of writers that died are
-/// taken away after <see cref="MarkLife"/>, which is longer than any call can last.
+/// So a late record is either seen by the summing or has moved the epoch before the sums were made the day's, and no replica deletes what another has made the day's. A question reads
+/// which sums hold before and after; if they changed meanwhile, it begins again. Marks of writers that died are taken away after <see cref="MarkLife"/>.
 /// </summary>
 internal static class RolledUpDays
 {
@@ -24,6 +40,9 @@ internal static class RolledUpDays
     internal static readonly TimeSpan LateAfter = TimeSpan.FromHours(1);
     internal static readonly TimeSpan SettledAfter = TimeSpan.FromHours(3);
     internal static readonly TimeSpan MarkLife = TimeSpan.FromHours(1);
+
+    /// <summary>Longer than summing a day takes. Nothing but work done twice depends on it.</summary>
+    internal static readonly TimeSpan ClaimLife = TimeSpan.FromMinutes(10);
 
     /// <summary>Most days summed in one upkeep.</summary>
     internal const int MaxDaysAtOnce = 40;
@@ -43,8 +62,18 @@ internal static class RolledUpDays
         return mark;
     }
 
-    internal static void Unmark(MongoSession session, IReadOnlyList<DateOnly> days, string mark) =>
-        session.Write(Updates(days, new Bson { { "$pull", new Bson { { "pending", new Bson { { "mark", mark } } } } } }, upsert: false));
+    internal static void Unmark(MongoSession session, IReadOnlyList<DateOnly> days, string mark) => session.Write(Updates(days, new Bson
+    {
+        { "$pull", new Bson { { "pending", new Bson { { "mark", mark } } } } },
+        { "$inc", new Bson { { "epoch", 1L } } },
+    }, upsert: false));
+
+    /// <summary>Says that these days have got records, whatever was summed of them.</summary>
+    internal static void Touch(MongoSession session, IReadOnlyList<DateOnly> days)
+    {
+        if (days.Count == 0) return;
+        session.Write(Updates(days, new Bson { { "$inc", new Bson { { "epoch", 1L } } }, { "$setOnInsert", new Bson { { "pending", Array.Empty<Bson>() } } } }, upsert: true));
+    }
 
     static Bson Updates(IReadOnlyList<DateOnly> days, Bson update, bool upsert) => new()
     {
@@ -83,6 +112,35 @@ internal static class RolledUpDays
 
     static void SumUp(MongoSession session, string day, DateTimeOffset now)
     {
+        if (Begin(session, day, now) is not { } begun) return;
+        var (build, replaced, epoch) = begun;
+        Delete(session, day, new Bson { { "$nin", new object?[] { build, replaced } } });
+        foreach (var kind in Enum.GetValues<SumKind>())
+        {
+            var sums = session.Aggregate(MongoLedger.Collection, Pipelines.SumOfDay(day, kind));
+            foreach (var chunk in sums.Select((sum, i) => Pipelines.SumDocument(day, build, kind, i, sum)).Chunk(MongoLedger.InsertChunk))
+            {
+                session.Write(new Bson { { "insert", Sums }, { "documents", chunk } });
+            }
+        }
+        var made = session.Write(Update(
+            Days,
+            new Bson { { "_id", day }, { "claim", build }, { "epoch", epoch }, { "pending", new Bson { { "$size", 0 } } } },
+            new Bson { { "$set", new Bson { { "build", build }, { "built_epoch", epoch } } }, { "$unset", new Bson { { "claim", "" }, { "claimed_at", "" } } } },
+            upsert: false));
+        if (made.Number("n") == 1)
+        {
+            if (replaced is not null) Delete(session, day, new Bson { { "$eq", replaced } });
+            return;
+        }
+        Delete(session, day, new Bson { { "$eq", build } });
+        Release(session, day, build);
+    }
+
+    /// <summary>Claims a day.</summary>
+    /// <returns>The name for the new sums, the name of those they replace, and the day's epoch; null when another has it, or late records are being stored.</returns>
+    static (string Build, string? Replaced, long Epoch)? Begin(MongoSession session, string day, DateTimeOffset now)
+    {
         var only = new Bson { { "_id", day } };
         session.Write(Update(Days, only, new Bson { { "$setOnInsert", new Bson { { "epoch", 0L }, { "pending", Array.Empty<Bson>() } } } }, upsert: true));
         var dead = new Bson { { "at", new Bson { { "$lt", now - MarkLife } } } };
@@ -91,26 +149,27 @@ internal static class RolledUpDays
             new Bson { { "_id", day }, { "pending", new Bson { { "$elemMatch", dead } } } },
             new Bson { { "$pull", new Bson { { "pending", dead } } }, { "$inc", new Bson { { "epoch", 1L } } } },
             upsert: false));
-        var state = session.Find(Days, only, []).Single();
-        if (state.List("pending").Count > 0) return;
-
         var build = RequestId.New(now).ToString();
-        var sums = session.Aggregate(MongoLedger.Collection, Pipelines.SumOfDay(day));
-        foreach (var chunk in sums.Select((sum, i) => Pipelines.SumDocument(day, build, i, sum)).Chunk(MongoLedger.InsertChunk))
-        {
-            session.Write(new Bson { { "insert", Sums }, { "documents", chunk } });
-        }
-        var made = session.Write(Update(
+        var free = new Bson[] { new() { { "claim", null } }, new() { { "claimed_at", new Bson { { "$lt", now - ClaimLife } } } } };
+        var claimed = session.Write(Update(
             Days,
-            new Bson { { "_id", day }, { "epoch", state.Number("epoch") }, { "pending", new Bson { { "$size", 0 } } }, { "build", state.Text("build") } },
-            new Bson { { "$set", new Bson { { "build", build }, { "built_epoch", state.Number("epoch") } } } },
+            new Bson { { "_id", day }, { "$or", free } },
+            new Bson { { "$set", new Bson { { "claim", build }, { "claimed_at", now } } } },
             upsert: false));
-        var kept = made.Number("n") == 1 ? new Bson { { "$ne", build } } : new Bson { { "$eq", build } };
-        session.Write(new Bson
-        {
-            { "delete", Sums }, { "deletes", new[] { new Bson { { "q", new Bson { { "period_day", day }, { "build", kept } } }, { "limit", 0 } } } },
-        });
+        if (claimed.Number("n") != 1) return null;
+        var state = session.Find(Days, only, []).Single();
+        if (state.Text("claim") == build && state.List("pending").Count == 0) return (build, state.Text("build"), state.Number("epoch"));
+        Release(session, day, build);
+        return null;
     }
+
+    static void Release(MongoSession session, string day, string build) => session.Write(Update(
+        Days, new Bson { { "_id", day }, { "claim", build } }, new Bson { { "$unset", new Bson { { "claim", "" }, { "claimed_at", "" } } } }, upsert: false));
+
+    static void Delete(MongoSession session, string day, Bson build) => session.Write(new Bson
+    {
+        { "delete", Sums }, { "deletes", new[] { new Bson { { "q", new Bson { { "period_day", day }, { "build", build } } }, { "limit", 0 } } } },
+    });
 
     static Bson Update(string collection, Bson query, Bson update, bool upsert) => new()
     {

@@ -14,9 +14,11 @@ internal static class UsageSums
 
     internal static List<BreakdownRow> Breakdown(MongoSession session, BreakdownQuery query)
     {
-        var byRecord = query.By.Any(dimension => dimension is BreakdownDimension.Hour or BreakdownDimension.Tag);
-        var range = BreakdownRange.Of(query.From, query.To, wholeDays: !byRecord);
-        var shape = new Pipelines.Shape([.. query.By.Select((dimension, i) => ($"d{i}", Pipelines.Expression(dimension, query.TagName)))]);
+        var kind = KindOf(query.By);
+        var range = BreakdownRange.Of(query.From, query.To, wholeDays: kind is not null);
+        var shape = new Pipelines.Shape(
+            kind ?? SumKind.Session,
+            [.. query.By.Select((dimension, i) => ($"d{i}", Pipelines.Expression(dimension, query.TagName, ofSums: true), Pipelines.Expression(dimension, query.TagName, ofSums: false)))]);
         var parts = range.Parts.Select(part => (Org(query.OrgId).With("ts", Between(UsageFinds.At(part.From), UsageFinds.At(part.To))), false)).ToList();
         var order = new Bson { { "cost", -1 }, { "_id", 1 } };
         var rows = Sum(session, shape, query.OrgId, range.FirstDay.ToString("O"), range.EndDay.ToString("O"), [], parts,
@@ -32,7 +34,7 @@ internal static class UsageSums
     internal static List<LeafSpend> ByKey(MongoSession session, SpendPeriod period, SpendScope scope)
     {
         var (first, end) = (period.Day.ToString("O"), period.End.ToString("O"));
-        var shape = new Pipelines.Shape([("org", "$org_id"), ("team", Pipelines.OrNull("$team_id")), ("key", "$key_id")]);
+        var shape = new Pipelines.Shape(SumKind.Plain, Same([("org", "$org_id"), ("team", Pipelines.OrNull("$team_id")), ("key", "$key_id")]));
         var rows = Sum(session, shape, scope.OrgId, first, end, [], LeftOut(scope, new Bson { { "period_day", Between(first, end) } }), []);
         return
         [
@@ -47,7 +49,7 @@ internal static class UsageSums
     internal static List<SessionSpend> BySession(MongoSession session, DateTimeOffset since, SpendScope scope)
     {
         var inSession = new Bson { { "session_id", new Bson { { "$gt", "" } } } };
-        var shape = new Pipelines.Shape([("org", "$org_id"), ("runner", Pipelines.OrNull("$runner_id")), ("session", "$session_id")]);
+        var shape = new Pipelines.Shape(SumKind.Session, Same([("org", "$org_id"), ("runner", Pipelines.OrNull("$runner_id")), ("session", "$session_id")]));
         var rows = Sum(session, shape, scope.OrgId, FirstDay, EndDay, inSession, LeftOut(scope, inSession), []).ConvertAll(row =>
         {
             var id = row.Document("_id")!;
@@ -59,6 +61,19 @@ internal static class UsageSums
         return rows;
     }
 
+    /// <summary>The sums that answer a question; null when only the records do: nothing is summed by session and hour, session and tag, or hour and tag.</summary>
+    static SumKind? KindOf(IReadOnlyList<BreakdownDimension> by) =>
+        (by.Contains(BreakdownDimension.Hour), by.Contains(BreakdownDimension.Tag), by.Contains(BreakdownDimension.Session)) switch
+        {
+            (true, false, false) => SumKind.Hour,
+            (false, false, true) => SumKind.Session,
+            (false, true, false) => SumKind.Tags,
+            (false, false, false) => SumKind.Plain,
+            _ => null,
+        };
+
+    static List<(string Name, object OfSums, object OfRecords)> Same(IEnumerable<(string Name, object Expression)> groups) => [.. groups.Select(static g => (g.Name, g.Expression, g.Expression))];
+
     /// <param name="only">A condition on sums and records alike.</param>
     /// <param name="more">Records to add beside the days, or to take away.</param>
     /// <param name="then">Stages after the grouping.</param>
@@ -68,7 +83,7 @@ internal static class UsageSums
         for (var attempt = 1; ; attempt++)
         {
             var holding = attempt > MaxTries ? [] : RolledUpDays.Holding(session, firstDay, endDay);
-            var ofSums = And(Org(orgId).With("build", new Bson { { "$in", holding.Values } }), only);
+            var ofSums = And(Org(orgId).With("build", new Bson { { "$in", holding.Values } }).With("kind", (int)shape.Kind), only);
             var days = Between(firstDay, endDay);
             if (holding.Count > 0) days.Add("$nin", holding.Keys);
             var ofDays = firstDay == endDay ? [] : ((Bson, bool)[])[(And(Org(orgId).With("period_day", days), only), false)];

@@ -55,6 +55,11 @@ public abstract partial class UsageLedgerContract
         [BreakdownDimension.Day],
         [BreakdownDimension.Hour],
         [BreakdownDimension.Tag],
+        [BreakdownDimension.Hour, BreakdownDimension.Model],
+        [BreakdownDimension.Tag, BreakdownDimension.Day],
+        [BreakdownDimension.Tag, BreakdownDimension.Hour],
+        [BreakdownDimension.Session, BreakdownDimension.Tag],
+        [BreakdownDimension.Day, BreakdownDimension.Runner],
         [BreakdownDimension.Team, BreakdownDimension.Provider],
         [BreakdownDimension.Key, BreakdownDimension.Runner, BreakdownDimension.Session],
     ];

@@ -109,7 +109,8 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
         SendAsync(HttpMethod.Post, $"/gateway/admin/runners/{Uri.EscapeDataString(runner)}/sessions/{Uri.EscapeDataString(session)}/stop", content: null, Json.StoppedSession, ct);
 
     /// <param name="status">Only those that stand so; null for all.</param>
-    public Task<Page<Approval>> ListApprovalsAsync(string? status = null, CancellationToken ct = default) => GetAsync("/gateway/admin/approvals" + Query(("status", status)), Json.PageApproval, ct);
+    public Task<Page<Approval>> ListApprovalsAsync(string? status = null, int? limit = null, string? cursor = null, CancellationToken ct = default) =>
+        GetAsync("/gateway/admin/approvals" + Query(("status", status), ("limit", limit), ("cursor", cursor)), Json.PageApproval, ct);
 
     public Task<Approval> ApproveAsync(string approval, CancellationToken ct = default) => SendAsync(HttpMethod.Post, $"/gateway/admin/approvals/{Uri.EscapeDataString(approval)}/approve", content: null, Json.Approval, ct);
 
@@ -154,6 +155,9 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
     /// <param name="types">Kinds of events joined by commas; null for all.</param>
     public Task<Page<Alert>> ListAlertsAsync(string? types = null, DateTimeOffset? since = null, int? limit = null, string? cursor = null, CancellationToken ct = default) =>
         GetAsync("/gateway/admin/alerts" + Query(("type", types), ("since", Time(since)), ("limit", limit), ("cursor", cursor)), Json.PageAlert, ct);
+
+    public Task<Page<RefusedSource>> ListRefusedAccessAsync(DateTimeOffset? since = null, int? limit = null, CancellationToken ct = default) =>
+        GetAsync("/gateway/admin/access/refused" + Query(("since", Time(since)), ("limit", limit)), Json.PageRefusedSource, ct);
 
     /// <returns>The webhook with its secret, this once.</returns>
     public Task<Webhook> CreateWebhookAsync(WebhookCreate webhook, CancellationToken ct = default) => SendAsync(HttpMethod.Post, WebhookPath(), webhook, Json.WebhookCreate, Json.Webhook, ct);

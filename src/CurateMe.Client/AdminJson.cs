@@ -59,6 +59,7 @@ namespace CurateMe.Client;
 [JsonSerializable(typeof(Session))]
 [JsonSerializable(typeof(SessionCreate))]
 [JsonSerializable(typeof(Page<Alert>))]
+[JsonSerializable(typeof(Page<RefusedSource>))]
 [JsonSerializable(typeof(Webhook))]
 [JsonSerializable(typeof(WebhookCreate))]
 [JsonSerializable(typeof(WebhookPatch))]

@@ -35,6 +35,13 @@ public enum AlertType : byte
     AccessAnomaly,
 }
 
+/// <summary>Refused authentications of one source with keys that begin alike, at one gateway since its start.</summary>
+/// <param name="Address">Where they came from.</param>
+/// <param name="KeyPrefix">The key's kind and four characters; <c>none</c> without a key, <c>other</c> for what is no key of this gateway.</param>
+/// <param name="Code">As in the answer, e.g. <c>invalid_api_key</c>.</param>
+/// <param name="OrgId">Whose key it was; null when it is nobody's.</param>
+public sealed record RefusedSource(string Address, string KeyPrefix, string Code, string? OrgId, string? KeyId, long Count, DateTimeOffset FirstAt, DateTimeOffset LastAt);
+
 /// <summary>An event.</summary>
 public sealed record Alert
 {
@@ -155,6 +162,6 @@ public sealed record WebhookDelivery
     /// <summary>The delivery that this one repeats.</summary>
     public string? ReplayOf { get; init; }
 
-    /// <summary>The message's body.</summary>
+    /// <summary>The message's body; null where it holds links by which the caller could decide what its role may not.</summary>
     public JsonNode? Body { get; init; }
 }

@@ -1,5 +1,6 @@
 using CurateMe.Client;
 using CurateMe.Gateway.Dashboard;
+using CurateMe.Gateway.Access;
 using CurateMe.Gateway.Governance;
 using CurateMe.Ledger.Alerts;
 using CurateMe.Ledger.Budgets;
@@ -89,6 +90,10 @@ static partial class AdminPipeline
         {
             Log.Failed(logger, context.Request.Method, context.GetEndpoint()?.DisplayName, failure);
             refusal = new Refusal(500, "internal_error", "GW_INT_001", "The gateway failed to serve this request; its log says why.");
+        }
+        if (refusal.Status == StatusCodes.Status401Unauthorized)
+        {
+            context.RequestServices.GetRequiredService<RefusedAccess>().OnAdminPlane(context);
         }
         if (context.Response.HasStarted)
         {

@@ -1,4 +1,5 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Access;
 using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Dashboard;
@@ -69,6 +70,8 @@ static class AdminServices
         gateway.MapRunners();
         gateway.MapApprovals();
         gateway.MapAlerts();
+        gateway.MapAccess();
+        app.MapApprovalPages();
         gateway.MapOverview();
         gateway.MapLive();
         gateway.MapDeadLetters();

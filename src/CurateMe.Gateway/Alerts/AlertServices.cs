@@ -1,3 +1,4 @@
+using CurateMe.Gateway.Access;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Ledger.Errors;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -13,6 +14,8 @@ static class AlertServices
         services.TryAddSingleton<ErrorEvents>();
         services.AddSingleton<AlertDesk>();
         services.AddSingleton<ApprovalAlerts>();
+        services.AddSingleton<ApprovalLinks>();
+        services.AddSingleton<RefusedAccess>();
         services.AddSingleton<WebhookDirectory>();
         services.AddSingleton<NetworkGuard>();
         services.AddSingleton<WebhookSender>();

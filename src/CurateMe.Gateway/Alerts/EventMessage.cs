@@ -13,6 +13,9 @@ static class EventMessage
     /// <summary>Where events come from, in CloudEvents' sense.</summary>
     public const string Source = "urn:curateme:gateway";
 
+    /// <summary>The kind of event whose messages hold signed links.</summary>
+    public const string ApprovalRequested = "approval_requested";
+
     /// <summary>The kind of event that a test sends.</summary>
     public const string TestType = "webhook_test";
 
@@ -66,9 +69,9 @@ static class EventMessage
         {
             blocks.Add((JsonNode)new JsonObject { ["type"] = "section", ["fields"] = fields });
         }
-        if (data["decide_url"] is { } link)
+        if (data["approve_url"] is { } approve && data["reject_url"] is { } reject)
         {
-            blocks.Add((JsonNode)new JsonObject { ["type"] = "section", ["text"] = new JsonObject { ["type"] = "mrkdwn", ["text"] = $"<{link}|Approve or reject>" } });
+            blocks.Add((JsonNode)new JsonObject { ["type"] = "section", ["text"] = new JsonObject { ["type"] = "mrkdwn", ["text"] = $"<{approve}|Approve> or <{reject}|reject>" } });
         }
         return new JsonObject { ["text"] = title, ["blocks"] = blocks }.ToJsonString(Relaxed);
     }

@@ -126,7 +126,7 @@ static class WebhookEndpoints
             await Task.Delay(TimeSpan.FromMilliseconds(20), ct);
             sent = await alerts.DeliveryAsync(sent.Id, ct) ?? sent;
         }
-        return TypedResults.Ok(View(sent));
+        return TypedResults.Ok(View(sent, call));
     }
 
     static async Task<Ok<Page<WebhookDelivery>>> DeliveriesAsync(
@@ -134,7 +134,7 @@ static class WebhookEndpoints
     {
         var count = Paging.Limit(limit);
         var stored = await FindAsync(webhook, call, catalogue, ct);
-        return TypedResults.Ok(Paging.Page(await alerts.DeliveriesAsync(stored.Id, Paging.After(cursor), count + 1, ct), count, d => d.Id, View));
+        return TypedResults.Ok(Paging.Page(await alerts.DeliveriesAsync(stored.Id, Paging.After(cursor), count + 1, ct), count, d => d.Id, d => View(d, call)));
     }
 
     static async Task<Ok<WebhookDelivery>> ReplayAsync(
@@ -154,7 +154,7 @@ static class WebhookEndpoints
             Attempts = [],
             ReplayOf = found.Id,
         };
-        return TypedResults.Ok(View(await AddAsync(again, "webhook.replay", call, catalogue, alerts, post, stored, ct)));
+        return TypedResults.Ok(View(await AddAsync(again, "webhook.replay", call, catalogue, alerts, post, stored, ct), call));
     }
 
     static async Task<AlertDelivery> AddAsync(
@@ -207,7 +207,7 @@ static class WebhookEndpoints
         Secret = secret,
     };
 
-    static WebhookDelivery View(AlertDelivery delivery) => new()
+    static WebhookDelivery View(AlertDelivery delivery, AdminCall call) => new()
     {
         DeliveryId = delivery.Id,
         WebhookId = delivery.WebhookId,
@@ -218,6 +218,7 @@ static class WebhookEndpoints
         NextAttemptAt = delivery.State == DeliveryState.Pending ? delivery.NextAt : null,
         CreatedAt = delivery.CreatedAt,
         ReplayOf = delivery.ReplayOf,
-        Body = JsonNode.Parse(delivery.Body),
+        // Its links decide; who may not decide does not see them.
+        Body = delivery.EventType == EventMessage.ApprovalRequested && !call.Actor.May(AdminRight.Approve) ? null : JsonNode.Parse(delivery.Body),
     };
 }

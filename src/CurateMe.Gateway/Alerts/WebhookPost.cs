@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
 using CurateMe.Ledger.Alerts;
 using CurateMe.Ledger.Configuration;
@@ -17,7 +19,7 @@ namespace CurateMe.Gateway.Alerts;
 /// All of it is in the store, so it goes on after a restart and on every replica.
 /// </summary>
 sealed partial class WebhookPost(
-    AlertDesk desk, IAlertStore store, WebhookDirectory directory, WebhookSender sender, Catalogue catalogue, AlertOptions options, ErrorEvents errors, TimeProvider time, ILogger<WebhookPost> logger)
+    AlertDesk desk, IAlertStore store, WebhookDirectory directory, WebhookSender sender, ApprovalLinks links, Catalogue catalogue, AlertOptions options, ErrorEvents errors, TimeProvider time, ILogger<WebhookPost> logger)
     : BackgroundService
 {
     /// <summary>Most messages on their way at once.</summary>
@@ -102,19 +104,31 @@ sealed partial class WebhookPost(
         foreach (var raised in events)
         {
             var threshold = Threshold(raised);
+            AlertEvent? told = null;
             var now = time.GetUtcNow();
             List<AlertDelivery> deliveries = [];
             foreach (var webhook in await directory.OfAsync(raised.OrgId, ct))
             {
                 if (webhook.Wants(raised.Type, threshold))
                 {
+                    told ??= await WithLinksAsync(raised, ct);
                     // The same name whoever spreads it, and however often.
-                    deliveries.Add(EventMessage.Delivery($"dlv_{raised.Id.AsSpan(4)}_{webhook.WebhookId.AsSpan(3)}", webhook, raised, now));
+                    deliveries.Add(EventMessage.Delivery($"dlv_{raised.Id.AsSpan(4)}_{webhook.WebhookId.AsSpan(3)}", webhook, told, now));
                 }
             }
             await store.SpreadAsync(raised.Id, deliveries, ct);
         }
         return events.Count == Batch;
+    }
+
+    async Task<AlertEvent> WithLinksAsync(AlertEvent raised, CancellationToken ct)
+    {
+        if (raised.Type != EventMessage.ApprovalRequested || JsonNode.Parse(raised.DataJson) is not JsonObject data)
+        {
+            return raised;
+        }
+        await links.AddAsync(data, ct);
+        return raised with { DataJson = data.ToJsonString() };
     }
 
     async Task<bool> SendDueAsync(CancellationToken ct)

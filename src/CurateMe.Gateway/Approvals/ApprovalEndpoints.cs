@@ -34,21 +34,40 @@ static class ApprovalEndpoints
             throw Refusal.InvalidField("status", "must be pending, approved, rejected, used or expired");
         }
         var org = await call.OrgAsync(ct);
-        var page = Paging.Page(await catalogue.Approvals.ListAsync(org.Id, Paging.After(cursor), count + 1, ct), count, a => a.Id, a => View(a.Value, call.Now, withToken: false));
-        return TypedResults.Ok(status is null ? page : page with { Data = [.. page.Data.Where(a => a.Status == status)] });
+        var found = await FindAsync(org.Id, status, Paging.After(cursor), count + 1, call.Now, catalogue, ct);
+        return TypedResults.Ok(Paging.Page(found, count, a => a.Id, a => View(a.Value, call.Now, withToken: false)));
+    }
+
+    // So many that stand so, or all that are left.
+    static async Task<List<Stored<ApprovalDocument>>> FindAsync(string org, string? status, string? after, int count, DateTimeOffset now, Catalogue catalogue, CancellationToken ct)
+    {
+        List<Stored<ApprovalDocument>> found = [];
+        while (true)
+        {
+            var wanted = status is null ? count - found.Count : Paging.MaxLimit;
+            var page = await catalogue.Approvals.ListAsync(org, after, wanted, ct);
+            found.AddRange(page.Where(a => status is null || ApprovalGate.StatusAt(a.Value, now) == status).Take(count - found.Count));
+            if (found.Count == count || page.Count < Math.Min(wanted, Paging.MaxLimit))
+            {
+                return found;
+            }
+            after = page[^1].Id;
+        }
     }
 
     static async Task<Ok<Approval>> ApproveAsync(string approval, AdminCall call, Catalogue catalogue, ApprovalGate gate, CancellationToken ct) =>
-        TypedResults.Ok(View(await gate.ApproveAsync(await FindAsync(approval, call, catalogue, ct), call, ct), call.Now, withToken: true));
+        TypedResults.Ok(View(await gate.ApproveAsync(await FindAsync(approval, call, catalogue, ct), Decider.Of(call), ct), call.Now, withToken: true));
 
     static async Task<Ok<Approval>> RejectAsync(string approval, Body<ApprovalReject> body, AdminCall call, Catalogue catalogue, ApprovalGate gate, CancellationToken ct)
     {
-        if (body.Value.Reason is { } reason && (reason.Length > MaxReasonLength || reason.Any(char.IsControl)))
-        {
-            throw Refusal.InvalidField("reason", $"must have at most {MaxReasonLength} printable characters");
-        }
-        return TypedResults.Ok(View(await gate.RejectAsync(await FindAsync(approval, call, catalogue, ct), body.Value.Reason, call, ct), call.Now, withToken: false));
+        var reason = Reason(body.Value.Reason);
+        return TypedResults.Ok(View(await gate.RejectAsync(await FindAsync(approval, call, catalogue, ct), reason, Decider.Of(call), ct), call.Now, withToken: false));
     }
+
+    /// <summary>A reason as it may be kept and shown.</summary>
+    public static string? Reason(string? reason) => reason is null || (reason.Length <= MaxReasonLength && !reason.Any(char.IsControl))
+        ? reason
+        : throw Refusal.InvalidField("reason", $"must have at most {MaxReasonLength} printable characters");
 
     static async Task<Stored<ApprovalDocument>> FindAsync(string id, AdminCall call, Catalogue catalogue, CancellationToken ct) =>
         Rules.IsId(id) && await catalogue.Approvals.FindAsync(id, ct) is { } stored && call.Sees(stored.OrgId) ? stored : throw Refusal.NotFound("approval", id);

@@ -17,6 +17,15 @@ readonly record struct ApprovalOutcome(PendingApproval? Pending, UsedApproval? U
 
 sealed record UsedApproval(ApprovalDocument Approved, string Lookup);
 
+/// <summary>Who decides, when and from where.</summary>
+sealed record Decider(string Name, DateTimeOffset Now, string? Ip)
+{
+    public static Decider Of(AdminCall call) => new(call.Actor.Name, call.Now, call.Ip);
+
+    public AuditDraft Audit(string action, Stored<ApprovalDocument> approval, string before, string after) =>
+        new(Now, Name, Ip, action, "approval", approval.Id, approval.OrgId, before, after);
+}
+
 /// <summary>
 /// Lets a request that may cost as much as the org's <c>hitl_threshold</c> pass only once a person has approved that very request: the same key,
 /// the same bytes, once. Everything is in the configuration store, so it survives restarts and holds over all replicas.
@@ -131,25 +140,29 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
     }
 
     /// <summary>Approves, and makes the token that lets the request pass.</summary>
-    public async Task<ApprovalDocument> ApproveAsync(Stored<ApprovalDocument> stored, AdminCall call, CancellationToken ct)
+    /// <exception cref="Refusal">It is decided already, or its time is over.</exception>
+    /// <exception cref="ConfigConflictException">Somebody else decided at the same moment.</exception>
+    public async Task<ApprovalDocument> ApproveAsync(Stored<ApprovalDocument> stored, Decider by, CancellationToken ct)
     {
-        var approved = Decide(stored.Value, call) with
+        var approved = Decide(stored.Value, by) with
         {
             Status = ApprovalStatus.Approved,
-            ExpiresAt = call.Now + TimeToLive,
+            ExpiresAt = by.Now + TimeToLive,
             Token = TokenPrefix + RandomNumberGenerator.GetString("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 40),
         };
         await catalogue.CommitAsync(
-            [catalogue.Approvals.Change(stored, approved)], call.Audit("approval.approve", "approval", stored.Id, stored.OrgId, Text(stored.Value), Text(approved)), ct);
+            [catalogue.Approvals.Change(stored, approved)], by.Audit("approval.approve", stored, Text(stored.Value), Text(approved)), ct);
         return approved;
     }
 
     /// <summary>Turns down; the same request is refused until the approval's time is over.</summary>
-    public async Task<ApprovalDocument> RejectAsync(Stored<ApprovalDocument> stored, string? reason, AdminCall call, CancellationToken ct)
+    /// <exception cref="Refusal">It is decided already, or its time is over.</exception>
+    /// <exception cref="ConfigConflictException">Somebody else decided at the same moment.</exception>
+    public async Task<ApprovalDocument> RejectAsync(Stored<ApprovalDocument> stored, string? reason, Decider by, CancellationToken ct)
     {
-        var rejected = Decide(stored.Value, call) with { Status = ApprovalStatus.Rejected, RejectReason = reason };
+        var rejected = Decide(stored.Value, by) with { Status = ApprovalStatus.Rejected, RejectReason = reason };
         await catalogue.CommitAsync(
-            [catalogue.Approvals.Change(stored, rejected)], call.Audit("approval.reject", "approval", stored.Id, stored.OrgId, Text(stored.Value), Text(rejected)), ct);
+            [catalogue.Approvals.Change(stored, rejected)], by.Audit("approval.reject", stored, Text(stored.Value), Text(rejected)), ct);
         return rejected;
     }
 
@@ -157,10 +170,10 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
     public static string StatusAt(ApprovalDocument approval, DateTimeOffset now) =>
         approval.Status is ApprovalStatus.Pending or ApprovalStatus.Approved && approval.ExpiresAt <= now ? ApprovalStatus.Expired : approval.Status;
 
-    static ApprovalDocument Decide(ApprovalDocument approval, AdminCall call) =>
-        StatusAt(approval, call.Now) is var status && status != ApprovalStatus.Pending
+    static ApprovalDocument Decide(ApprovalDocument approval, Decider by) =>
+        StatusAt(approval, by.Now) is var status && status != ApprovalStatus.Pending
             ? throw Refusal.Conflict($"The approval {approval.ApprovalId} is {status}; only a pending one can be decided.")
-            : approval with { DecidedBy = call.Actor.Name, DecidedAt = call.Now };
+            : approval with { DecidedBy = by.Name, DecidedAt = by.Now };
 
     // Tokens stay out of the audit trail.
     string Text(ApprovalDocument approval) => catalogue.Approvals.Text(approval with { Token = null });

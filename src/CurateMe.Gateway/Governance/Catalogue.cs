@@ -63,6 +63,7 @@ sealed class Catalogue(IConfigStore store, ConfigChanges changes)
     public DocumentSet<StoppedSessionDocument> StoppedSessions { get; } = new(store, Collections.StoppedSessions, DocumentJson.Default.StoppedSessionDocument);
     public DocumentSet<ApprovalDocument> Approvals { get; } = new(store, Collections.Approvals, DocumentJson.Default.ApprovalDocument);
 
+    public DocumentSet<LinkKeyDocument> LinkKeys { get; } = new(store, Collections.LinkKeys, DocumentJson.Default.LinkKeyDocument);
     public DocumentSet<WebhookDocument> Webhooks { get; } = new(store, Collections.Webhooks, DocumentJson.Default.WebhookDocument);
 
     /// <summary>The policy document of an org has the org's id.</summary>

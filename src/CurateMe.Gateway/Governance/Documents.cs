@@ -22,6 +22,7 @@ static class Collections
     public const string AdminTokens = "admin_tokens";
     public const string DashboardSessions = "dashboard_sessions";
     public const string Webhooks = "webhooks";
+    public const string LinkKeys = "link_keys";
 }
 
 sealed record OrgDocument
@@ -120,4 +121,5 @@ sealed record StoppedSessionDocument
 [JsonSerializable(typeof(ApprovalDocument))]
 [JsonSerializable(typeof(SessionDocument))]
 [JsonSerializable(typeof(WebhookDocument))]
+[JsonSerializable(typeof(LinkKeyDocument))]
 sealed partial class DocumentJson : JsonSerializerContext;

@@ -1,3 +1,4 @@
+using CurateMe.Gateway.Access;
 using CurateMe.Gateway.Proxy;
 
 namespace CurateMe.Gateway.Keys;
@@ -7,6 +8,19 @@ static class Authentication
 {
     /// <exception cref="RefusedException">401 or 403, with the reason.</exception>
     public static Principal Require(Principal? principal, Exchange exchange)
+    {
+        try
+        {
+            return Check(principal, exchange);
+        }
+        catch (RefusedException refusal)
+        {
+            exchange.Http.RequestServices.GetRequiredService<RefusedAccess>().OnDataPlane(exchange.Http, refusal.Code, principal);
+            throw;
+        }
+    }
+
+    static Principal Check(Principal? principal, Exchange exchange)
     {
         if (principal is null)
         {

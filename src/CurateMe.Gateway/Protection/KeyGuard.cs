@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using CurateMe.Client;
 using CurateMe.Gateway.Alerts;
@@ -25,6 +27,10 @@ sealed partial class KeyGuard(
 
     /// <summary>How long ago a model may have been used to be no news.</summary>
     public static readonly TimeSpan ModelMemory = TimeSpan.FromDays(30);
+
+    /// <summary>A key's last records that are its history of addresses, and most addresses in it by which one more is news.</summary>
+    public const int AddressHistory = 1_000;
+    public const int MaxUsualAddresses = 10;
 
     const int MaxTries = 3;
 
@@ -71,6 +77,9 @@ sealed partial class KeyGuard(
             case Suspicion.RunawayAgent:
                 await ActAsync(suspect, policy.RunawayAgent, new JsonObject { ["requests"] = policy.RunawayRequests, ["window_seconds"] = (int)policy.RunawayWindow.TotalSeconds, ["model"] = suspect.Record.Model }, ct);
                 break;
+            case Suspicion.NewAddress:
+                await LookAtAddressAsync(suspect, ct);
+                break;
             case Suspicion.HourlySpike when await SpikeAsync(suspect, ct) is { } spike:
                 await ActAsync(suspect, policy.HourlySpike, spike, ct);
                 break;
@@ -78,6 +87,47 @@ sealed partial class KeyGuard(
                 await ActAsync(suspect, policy.NewExpensiveModel, model, ct);
                 break;
         }
+    }
+
+    // Told when the key has a history, and never came from there. A key that comes from everywhere has no usual address.
+    async Task LookAtAddressAsync(Suspect suspect, CancellationToken ct)
+    {
+        var (principal, record) = (suspect.Principal, suspect.Record);
+        var page = await ledger.QueryAsync(new UsageQuery { OrgId = principal.OrgId, KeyId = principal.KeyId, To = record.Timestamp, Limit = AddressHistory }, ct);
+        var usual = page.Records.Where(static r => r.ClientIp is not null).Select(static r => Network(r.ClientIp!)).ToHashSet(StringComparer.Ordinal);
+        var here = Network(record.ClientIp!);
+        if (usual.Count is 0 or > MaxUsualAddresses || usual.Contains(here))
+        {
+            return;
+        }
+        desk.Raise(AlertType.AccessAnomaly, principal.OrgId, $"key:{principal.KeyId}", $"{principal.KeyId}:{here}:new_address", new JsonObject
+        {
+            ["kind"] = "new_address",
+            ["key_id"] = principal.KeyId,
+            ["address"] = record.ClientIp,
+            ["addresses_before"] = usual.Count,
+            ["request_id"] = record.Id.ToString(),
+        });
+    }
+
+    // Machines change the lower half of their IPv6 address by themselves.
+    static string Network(string address)
+    {
+        if (!IPAddress.TryParse(address, out var parsed))
+        {
+            return address;
+        }
+        if (parsed.IsIPv4MappedToIPv6)
+        {
+            return parsed.MapToIPv4().ToString();
+        }
+        if (parsed.AddressFamily != AddressFamily.InterNetworkV6)
+        {
+            return address;
+        }
+        var bytes = parsed.GetAddressBytes();
+        bytes.AsSpan(8).Clear();
+        return new IPAddress(bytes).ToString();
     }
 
     // The figures of a spike; null when it is none.

@@ -11,7 +11,12 @@ sealed class KeyPulse
     /// <summary>Models that are remembered; of more, all are asked about again.</summary>
     public const int MaxModels = 64;
 
+    /// <summary>Addresses that are remembered; of more, all are asked about again.</summary>
+    public const int MaxAddresses = 32;
+
     readonly Lock gate = new();
+    readonly HashSet<string> addresses = new(StringComparer.Ordinal);
+    string? lastAddress;
     readonly Repeats[] bodies = new Repeats[Bodies];
     readonly HashSet<string> models = new(StringComparer.Ordinal);
     Repeats all;
@@ -77,6 +82,28 @@ sealed class KeyPulse
                 models.Clear();
             }
             return models.Add(model);
+        }
+    }
+
+    /// <summary>Whether the key comes from an address that this process has not seen it come from.</summary>
+    public bool IsNewAddress(string address)
+    {
+        if (lastAddress == address)
+        {
+            return false;
+        }
+        lock (gate)
+        {
+            lastAddress = address;
+            if (addresses.Contains(address))
+            {
+                return false;
+            }
+            if (addresses.Count >= MaxAddresses)
+            {
+                addresses.Clear();
+            }
+            return addresses.Add(address);
         }
     }
 

@@ -17,6 +17,9 @@ enum Suspicion : byte
 
     /// <summary>To be made sure of by the ledger.</summary>
     NewExpensiveModel,
+
+    /// <summary>To be made sure of by the ledger.</summary>
+    NewAddress,
 }
 
 /// <summary>A suspicion and the request that raised it.</summary>
@@ -57,6 +60,10 @@ sealed class Pulses(TimeProvider time)
         if (policy.NewExpensiveModel != ProtectionAction.Off && pulse.IsNew(record.Model))
         {
             suspects.Writer.TryWrite(new Suspect(Suspicion.NewExpensiveModel, principal, record));
+        }
+        if (record.ClientIp is { } address && pulse.IsNewAddress(address))
+        {
+            suspects.Writer.TryWrite(new Suspect(Suspicion.NewAddress, principal, record));
         }
     }
 

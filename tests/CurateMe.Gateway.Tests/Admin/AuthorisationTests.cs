@@ -65,6 +65,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         ["ApproveRequest"] = AdminRight.Approve,
         ["RejectRequest"] = AdminRight.Approve,
         ["ListAlerts"] = AdminRight.Read,
+        ["ListRefusedAccess"] = AdminRight.Read,
         ["CreateWebhook"] = AdminRight.Change,
         ["ListWebhooks"] = AdminRight.Read,
         ["GetWebhook"] = AdminRight.Read,

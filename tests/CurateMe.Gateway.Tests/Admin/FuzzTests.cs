@@ -60,6 +60,7 @@ public sealed class FuzzTests(AdminFixture fixture, ITestOutputHelper output) : 
         "POST /gateway/admin/budgets/{0}/reconcile",
         "GET /gateway/admin/errors",
         "GET /gateway/admin/alerts",
+        "GET /gateway/admin/access/refused",
         "GET,POST /api/v1/admin/webhooks",
         "GET,PATCH,DELETE /api/v1/admin/webhooks/{3}",
         "GET /api/v1/admin/webhooks/{3}/deliveries",

@@ -26,6 +26,7 @@ static class CommandLine
             ErrorsCommand.Create(gateway, output),
             AuditCommand.Create(gateway, output),
             DrillCommand.Create(gateway.Environment, output, errors),
+            PricesCommand.Create(gateway, output, errors, TimeProvider.System),
         };
         var parsed = root.Parse(args);
         var configuration = new InvocationConfiguration { Output = output, Error = errors, EnableDefaultExceptionHandler = false };

@@ -24,6 +24,19 @@ sealed class Gateway(HttpClient http, Func<string, string?> environment)
         return http;
     }
 
+    /// <summary>A variable that is set; else null.</summary>
+    public string? Setting(string name) => Environment(name) is { Length: > 0 } set ? set : null;
+
+    /// <summary>Fetches a file from elsewhere, without the token.</summary>
+    /// <exception cref="CannotAskException">It is not there.</exception>
+    public async Task<Stream> FetchAsync(Uri address, CancellationToken ct)
+    {
+        using var answer = await http.GetAsync(address, ct);
+        return answer.IsSuccessStatusCode
+            ? new MemoryStream(await answer.Content.ReadAsByteArrayAsync(ct))
+            : throw new CannotAskException($"{address} answered {(int)answer.StatusCode}.");
+    }
+
     /// <summary>A client, about one org where one is named.</summary>
     /// <exception cref="CannotAskException">A variable is missing.</exception>
     public AdminClient Admin(string? org)

@@ -53,10 +53,12 @@ public sealed class PriceDiff
     }
 
     /// <summary>Writes the price file that follows the catalogue; <see cref="PriceList.LoadOver"/> reads it and names what it still lacks.</summary>
-    public void WriteFile(Stream json)
+    /// <param name="head">The file's own source, beside that of each row.</param>
+    public void WriteFile(Stream json, string? head = null)
     {
         using var writer = new Utf8JsonWriter(json, new JsonWriterOptions { Indented = true });
         writer.WriteStartObject();
+        if (head is not null) writer.WriteString("source", head);
         writer.WriteStartArray("models");
         foreach (var row in _rows) row.Write(writer, _source, _asOf);
         writer.WriteEndArray();

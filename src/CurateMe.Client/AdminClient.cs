@@ -51,6 +51,13 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
     /// <returns>The key with its secret, this once.</returns>
     public Task<ApiKey> CreateKeyAsync(KeyCreate key, CancellationToken ct = default) => SendAsync(HttpMethod.Post, "/api/v1/admin/keys", key, Json.KeyCreate, Json.ApiKey, ct);
 
+    /// <summary>Stores a key at a provider; it is never shown again.</summary>
+    public Task<ProviderKey> CreateProviderKeyAsync(ProviderKeyCreate key, CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Post, "/api/v1/admin/provider-keys", key, Json.ProviderKeyCreate, Json.ProviderKey, ct);
+
+    public Task<Page<ProviderKey>> ListProviderKeysAsync(int? limit = null, string? cursor = null, CancellationToken ct = default) =>
+        GetAsync("/api/v1/admin/provider-keys" + Query(("limit", limit), ("cursor", cursor)), Json.PageProviderKey, ct);
+
     public Task<Page<ApiKey>> ListKeysAsync(int? limit = null, string? cursor = null, CancellationToken ct = default) => GetAsync("/api/v1/admin/keys" + Query(("limit", limit), ("cursor", cursor)), Json.PageApiKey, ct);
 
     public Task<ApiKey> GetKeyAsync(string key, CancellationToken ct = default) => GetAsync(KeyPath(key), Json.ApiKey, ct);

@@ -73,4 +73,8 @@ namespace CurateMe.Client;
 [JsonSerializable(typeof(PolicyPreview))]
 [JsonSerializable(typeof(PricePage))]
 [JsonSerializable(typeof(Page<DeadLetter>))]
+[JsonSerializable(typeof(ProviderKey))]
+[JsonSerializable(typeof(ProviderKeyCreate))]
+[JsonSerializable(typeof(ProviderKeyPatch))]
+[JsonSerializable(typeof(Page<ProviderKey>))]
 public sealed partial class AdminJson : JsonSerializerContext;

@@ -69,6 +69,14 @@ public sealed record PolicyDocument
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public bool? ClampOutput { get; init; }
 
+    /// <summary>Largest body of a request, in bytes, 1,024 to 268,435,456; the gateway's own <c>Forward__MaxBodyBytes</c> bounds it too. Default: the tier's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? MaxRequestBytes { get; init; }
+
+    /// <summary>Most tokens that one answer may think with, 0 to 10,000,000. Default: the tier's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public CountLimit? MaxReasoningTokens { get; init; }
+
     /// <summary>Names that callers may use instead of a model's, at most 500.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? ModelAliases { get; init; }
@@ -114,6 +122,8 @@ public sealed record PolicyView
     public int DefaultMaxOutputTokens { get; init; }
     public int MinOutputTokens { get; init; }
     public bool ClampOutput { get; init; }
+    public int MaxRequestBytes { get; init; }
+    public int? MaxReasoningTokens { get; init; }
     public required IReadOnlyDictionary<string, string> ModelAliases { get; init; }
     public required IReadOnlyDictionary<string, IReadOnlyList<string>> Fallbacks { get; init; }
 
@@ -137,4 +147,10 @@ public sealed record TierView
     public long MaxCostPerRequestNanoUsd => MaxCostPerRequest.Value;
     public long DailyBudgetNanoUsd => DailyBudget.Value;
     public long MonthlyBudgetNanoUsd => MonthlyBudget.Value;
+
+    /// <summary>Largest body of a request, in bytes.</summary>
+    public required int MaxRequestBytes { get; init; }
+
+    /// <summary>Most tokens that one answer may think with; null is unlimited.</summary>
+    public int? MaxReasoningTokens { get; init; }
 }

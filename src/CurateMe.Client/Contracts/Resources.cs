@@ -167,3 +167,44 @@ public sealed record KeyRotate
     /// <summary>Seconds that the old secret is still accepted, 0 to 2,592,000 (30 days). Default: 0.</summary>
     public int? GraceSeconds { get; init; }
 }
+
+/// <summary>A key at a provider as operators see it; the key itself is never shown.</summary>
+public sealed record ProviderKey
+{
+    public required string ProviderKeyId { get; init; }
+    public required string Provider { get; init; }
+
+    /// <summary>The org whose requests use it; null for the platform's, which all orgs use that have none of their own.</summary>
+    public string? OrgId { get; init; }
+    public required string Name { get; init; }
+
+    /// <summary>The key's last four characters.</summary>
+    public required string Last4 { get; init; }
+
+    /// <summary>Kept, but not used.</summary>
+    public bool Disabled { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+}
+
+/// <summary>Stores a key at a provider, encrypted. Several of one provider take turns, and one that the provider refuses rests.</summary>
+public sealed record ProviderKeyCreate
+{
+    /// <summary>A configured provider, e.g. <c>openai</c>.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>The provider's key, 8 to 4,096 visible ASCII characters.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>1 to 200 characters; the id when absent.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The org, unless <c>X-Org-ID</c> says it; without either it is the platform's.</summary>
+    public string? OrgId { get; init; }
+}
+
+/// <summary>Changes a stored provider key (RFC 7396).</summary>
+public sealed record ProviderKeyPatch
+{
+    public string? Name { get; init; }
+    public bool? Disabled { get; init; }
+}

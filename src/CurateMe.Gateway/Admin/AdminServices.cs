@@ -3,6 +3,7 @@ using CurateMe.Gateway.Access;
 using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Dashboard;
+using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Runners;
 using CurateMe.Ledger.Records;
 
@@ -51,6 +52,7 @@ static class AdminServices
         admin.MapTeams();
         admin.MapKeys();
         admin.MapTokens();
+        admin.MapProviderKeys();
         admin.MapPolicies();
         admin.MapCosts();
         admin.MapUsage();

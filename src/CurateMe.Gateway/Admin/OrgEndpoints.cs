@@ -56,7 +56,7 @@ static class OrgEndpoints
     }
 
     static Ok<Page<TierView>> Tiers() => TypedResults.Ok(new Page<TierView>(
-        [.. TierDefaults.All.Select(t => new TierView { Tier = t.Tier, MaxCostPerRequest = t.MaxCostPerRequest, DailyBudget = t.DailyBudget, MonthlyBudget = t.MonthlyBudget })],
+        [.. TierDefaults.All.Select(t => new TierView { Tier = t.Tier, MaxCostPerRequest = t.MaxCostPerRequest, DailyBudget = t.DailyBudget, MonthlyBudget = t.MonthlyBudget, MaxRequestBytes = t.MaxRequestBytes, MaxReasoningTokens = t.MaxReasoningTokens })],
         NextCursor: null));
 
     static Org View(OrgDocument org) => new() { OrgId = org.OrgId, Name = org.Name, Tier = org.Tier, Suspended = org.Suspended, CreatedAt = org.CreatedAt };

@@ -67,6 +67,8 @@ static class PolicyEndpoints
             DefaultMaxOutputTokens = policy.DefaultMaxOutputTokens,
             MinOutputTokens = policy.MinOutputTokens,
             ClampOutput = policy.ClampOutput,
+            MaxRequestBytes = policy.MaxRequestBytes,
+            MaxReasoningTokens = policy.MaxReasoningTokens,
             ModelAliases = policy.ModelAliases,
             Fallbacks = policy.Fallbacks,
             Overrides = document,

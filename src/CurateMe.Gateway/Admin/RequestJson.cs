@@ -30,6 +30,8 @@ namespace CurateMe.Gateway.Admin;
 [JsonSerializable(typeof(WebhookCreate))]
 [JsonSerializable(typeof(WebhookPatch))]
 [JsonSerializable(typeof(WebhookRotate))]
+[JsonSerializable(typeof(ProviderKeyCreate))]
+[JsonSerializable(typeof(ProviderKeyPatch))]
 sealed partial class RequestJson : JsonSerializerContext
 {
     /// <summary>Deepest nesting of a body.</summary>

@@ -124,6 +124,8 @@ static class Rules
         Protection(policy.Protection);
         Count("default_max_output_tokens", policy.DefaultMaxOutputTokens, 1, 10_000_000);
         Count("min_output_tokens", policy.MinOutputTokens, 1, 10_000_000);
+        Count("max_request_bytes", policy.MaxRequestBytes, 1_024, 256 << 20);
+        Count("max_reasoning_tokens", policy.MaxReasoningTokens?.Count, 0, 10_000_000);
         Count("model_aliases", policy.ModelAliases?.Count, 0, ModelAllowlist.MaxEntries);
         Count("fallbacks", policy.Fallbacks?.Count, 0, ModelAllowlist.MaxEntries);
         foreach (var (alias, model) in policy.ModelAliases ?? new Dictionary<string, string>())

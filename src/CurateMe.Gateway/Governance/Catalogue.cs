@@ -62,6 +62,7 @@ sealed class Catalogue(IConfigStore store, ConfigChanges changes)
     public DocumentSet<RunnerDocument> Runners { get; } = new(store, Collections.Runners, DocumentJson.Default.RunnerDocument);
     public DocumentSet<StoppedSessionDocument> StoppedSessions { get; } = new(store, Collections.StoppedSessions, DocumentJson.Default.StoppedSessionDocument);
     public DocumentSet<ApprovalDocument> Approvals { get; } = new(store, Collections.Approvals, DocumentJson.Default.ApprovalDocument);
+    public DocumentSet<ProviderKeyDocument> ProviderKeys { get; } = new(store, Collections.ProviderKeys, DocumentJson.Default.ProviderKeyDocument);
 
     public DocumentSet<LinkKeyDocument> LinkKeys { get; } = new(store, Collections.LinkKeys, DocumentJson.Default.LinkKeyDocument);
     public DocumentSet<WebhookDocument> Webhooks { get; } = new(store, Collections.Webhooks, DocumentJson.Default.WebhookDocument);

@@ -20,6 +20,7 @@ static class Collections
     public const string StoppedSessions = "stopped_sessions";
     public const string Approvals = "approvals";
     public const string AdminTokens = "admin_tokens";
+    public const string ProviderKeys = "provider_keys";
     public const string DashboardSessions = "dashboard_sessions";
     public const string Webhooks = "webhooks";
     public const string LinkKeys = "link_keys";
@@ -104,6 +105,21 @@ sealed record StoppedSessionDocument
     public required DateTimeOffset StoppedAt { get; init; }
 }
 
+/// <summary>A key at a provider; without an org it is the platform's.</summary>
+sealed record ProviderKeyDocument
+{
+    public required string ProviderKeyId { get; init; }
+    public required string Provider { get; init; }
+    public string? OrgId { get; init; }
+    public required string Name { get; init; }
+    public required string Last4 { get; init; }
+
+    /// <summary>The key, encrypted by the master key.</summary>
+    public required string Sealed { get; init; }
+    public bool Disabled { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+}
+
 /// <summary>How documents are written into the store; what they may hold is checked before.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -119,6 +135,7 @@ sealed record StoppedSessionDocument
 [JsonSerializable(typeof(RunnerDocument))]
 [JsonSerializable(typeof(StoppedSessionDocument))]
 [JsonSerializable(typeof(ApprovalDocument))]
+[JsonSerializable(typeof(ProviderKeyDocument))]
 [JsonSerializable(typeof(SessionDocument))]
 [JsonSerializable(typeof(WebhookDocument))]
 [JsonSerializable(typeof(LinkKeyDocument))]

@@ -46,6 +46,12 @@ sealed record OrgPolicy
     /// <summary>Whether a request without a cap gets what the budget affords, down to <see cref="MinOutputTokens"/>.</summary>
     public bool ClampOutput { get; init; } = true;
 
+    /// <summary>Largest body of a request.</summary>
+    public int MaxRequestBytes { get; init; } = int.MaxValue;
+
+    /// <summary>Most tokens that one answer may think with; null is unlimited.</summary>
+    public int? MaxReasoningTokens { get; init; }
+
     /// <summary>Callers' names of models; compared without regard to case.</summary>
     public IReadOnlyDictionary<string, string> ModelAliases { get; init; } = NoAliases;
 
@@ -79,6 +85,8 @@ sealed record OrgPolicy
             DefaultMaxOutputTokens = document.DefaultMaxOutputTokens ?? StandardMaxOutputTokens,
             MinOutputTokens = document.MinOutputTokens ?? StandardMinOutputTokens,
             ClampOutput = document.ClampOutput ?? true,
+            MaxRequestBytes = document.MaxRequestBytes ?? defaults.MaxRequestBytes,
+            MaxReasoningTokens = document.MaxReasoningTokens is { } reasoning ? reasoning.Count : defaults.MaxReasoningTokens,
             ModelAliases = document.ModelAliases is { } aliases ? new Dictionary<string, string>(aliases, StringComparer.OrdinalIgnoreCase) : NoAliases,
             Fallbacks = document.Fallbacks is { } fallbacks ? new Dictionary<string, IReadOnlyList<string>>(fallbacks, StringComparer.OrdinalIgnoreCase) : NoFallbacks,
         };

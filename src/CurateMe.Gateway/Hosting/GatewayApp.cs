@@ -5,6 +5,7 @@ using CurateMe.Gateway.Health;
 using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Protection;
+using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Alerts;
@@ -130,6 +131,7 @@ static class GatewayApp
         services.AddSingleton<RefusalLog>();
         services.AddHostedService(s => s.GetRequiredService<RefusalLog>());
         services.AddSingleton(_ => PromptHash.FromFile(settings.DataDirectory));
+        services.AddProviderKeys(settings.MasterKey ?? (settings.Shared is null ? MasterKey.FromFile(settings.DataDirectory) : MasterKey.None), settings.Providers.Select(static p => p.Name));
         services.AddSingleton(settings.Idempotency);
         services.AddSingleton<IdempotentCalls>();
         services.AddSingleton<Pulses>();

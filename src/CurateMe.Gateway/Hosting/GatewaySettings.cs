@@ -2,6 +2,7 @@ using System.Globalization;
 using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Configuration;
 using CurateMe.Gateway.Idempotency;
+using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Providers;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Journal;
@@ -23,6 +24,9 @@ sealed record GatewaySettings
 
     /// <summary><c>ADMIN_TOKEN</c>; null has one made at the first start.</summary>
     public string? AdminToken { get; init; }
+
+    /// <summary><c>CM_MASTER_KEY</c>; null has one made in the data directory, where no other gateway shares the configuration.</summary>
+    public MasterKey? MasterKey { get; init; }
 
     /// <summary><c>--demo</c>: the built-in simulator answers for every provider.</summary>
     public bool Demo { get; init; }
@@ -47,6 +51,7 @@ sealed record GatewaySettings
             Shared = shared,
             AdminToken = ReadAdminToken(configuration, faults),
             Demo = demo,
+            MasterKey = ReadMasterKey(configuration, faults),
             Recorder = new RecorderOptions
             {
                 Workers = ReadNumber(configuration, "COST_RECORDER_WORKERS", 2, 1, 64, faults),
@@ -99,6 +104,20 @@ sealed record GatewaySettings
             faults.Add("ADMIN_TOKEN", "is shorter than 16 characters; use a long random one, or leave it out to have one made");
         }
         return string.IsNullOrEmpty(token) ? null : token;
+    }
+
+    static MasterKey? ReadMasterKey(IConfiguration configuration, ConfigurationFaults faults)
+    {
+        if (configuration[MasterKey.Variable] is not { Length: > 0 } text)
+        {
+            return null;
+        }
+        var key = MasterKey.Parse(text);
+        if (key is null)
+        {
+            faults.Add(MasterKey.Variable, "is not base64 of 32 bytes; make one by `openssl rand -base64 32`");
+        }
+        return key;
     }
 
     static JournalOptions ReadJournal(IConfiguration configuration, string directory, ConfigurationFaults faults)

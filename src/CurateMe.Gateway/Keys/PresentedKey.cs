@@ -29,6 +29,10 @@ static class PresentedKey
         {
             return google[0].AsSpan().Trim();
         }
+        if (headers.TryGetValue("api-key", out var azure) && IsOurs(azure[0]))
+        {
+            return azure[0].AsSpan().Trim();
+        }
         return AcceptsEvents(request) && request.Query.TryGetValue("api_key", out var query) && IsOurs(query[0]) ? query[0].AsSpan().Trim() : default;
     }
 
@@ -50,6 +54,10 @@ static class PresentedKey
         if (request.Headers.TryGetValue("x-goog-api-key", out var google) && !StringValues.IsNullOrEmpty(google))
         {
             return google[0];
+        }
+        if (request.Headers.TryGetValue("api-key", out var azure) && !StringValues.IsNullOrEmpty(azure))
+        {
+            return azure[0];
         }
         return request.Headers.Authorization is [{ } authorization, ..] && authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
             ? authorization[Bearer.Length..].Trim()

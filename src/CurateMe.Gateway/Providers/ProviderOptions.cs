@@ -17,6 +17,7 @@ sealed class ProviderOptions
     public bool? ReasoningBeside { get; set; }
     public string? AutoTier { get; set; }
     public string? ApiVersion { get; set; }
+    public bool? ByDeployment { get; set; }
 
     /// <summary>The row with these overrides; adds what is wrong with them to the faults.</summary>
     public ProviderRow Apply(ProviderRow? row, string name, ConfigurationFaults faults)
@@ -53,6 +54,7 @@ sealed class ProviderOptions
             AskStreamUsage = AskStreamUsage ?? row.AskStreamUsage,
             ReasoningBeside = ReasoningBeside ?? row.ReasoningBeside,
             AutoTier = tier,
+            ByDeployment = ByDeployment ?? row.ByDeployment,
             ApiVersion = string.IsNullOrWhiteSpace(ApiVersion) ? row.ApiVersion : Uri.EscapeDataString(ApiVersion.Trim()),
         };
     }

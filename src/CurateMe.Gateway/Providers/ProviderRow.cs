@@ -38,6 +38,9 @@ sealed record ProviderRow
     /// <summary>Azure's <c>api-version</c>, for resources that are called by deployment; null for the plain paths.</summary>
     public string? ApiVersion { get; init; }
 
+    /// <summary>Callers may name the model in the path, as Azure has it: <c>/openai/deployments/NAME/…</c>.</summary>
+    public bool ByDeployment { get; init; }
+
     /// <summary>The tier that the provider's account gives to requests that name none.</summary>
     public ServiceTier AutoTier { get; init; }
 

@@ -8,7 +8,7 @@ static class ProviderRows
         new() { Name = "openai", BaseUrl = "https://api.openai.com/v1", CapField = "max_completion_tokens" },
         new() { Name = "anthropic", BaseUrl = "https://api.anthropic.com/v1", Dialect = DialectKind.Anthropic, AuthHeader = "x-api-key", AuthPrefix = "" },
         new() { Name = "google", BaseUrl = "https://generativelanguage.googleapis.com", Dialect = DialectKind.Gemini, AuthHeader = "x-goog-api-key", AuthPrefix = "" },
-        new() { Name = "azure", BaseUrl = "https://YOUR-RESOURCE.openai.azure.com/openai/v1", AuthHeader = "api-key", AuthPrefix = "", CapField = "max_completion_tokens" },
+        new() { Name = "azure", BaseUrl = "https://YOUR-RESOURCE.openai.azure.com/openai/v1", AuthHeader = "api-key", AuthPrefix = "", CapField = "max_completion_tokens", ByDeployment = true },
         new() { Name = "deepseek", BaseUrl = "https://api.deepseek.com/v1" },
         new() { Name = "groq", BaseUrl = "https://api.groq.com/openai/v1", CapField = "max_completion_tokens" },
         new() { Name = "mistral", BaseUrl = "https://api.mistral.ai/v1", AskStreamUsage = false },

@@ -36,8 +36,9 @@ static class Admission
             throw new RefusedException(
                 ErrorCode.MissingField, "The field \"max_tokens\" is missing.", "Say how many output tokens the answer may have, or have clamp_output set.", "max_tokens");
         }
-        var unclamped = !policy.ClampOutput && price.MaxOutputTokens is not null;
-        var needsCap = quote.OutputCosts || dialect.CapRequired;
+        var thinking = OutputByReasoning(facts, price, policy);
+        var unclamped = !policy.ClampOutput && price.MaxOutputTokens is not null && !(thinking < price.MaxOutputTokens);
+        var needsCap = quote.OutputCosts || dialect.CapRequired || thinking is not null;
         if (facts.OutputCap is not null || !needsCap || !dialect.HasCap || unclamped)
         {
             var tokens = !quote.OutputCosts ? 0 : Math.Min(facts.OutputCap ?? most, most);
@@ -53,7 +54,7 @@ static class Admission
             }
             return new Wish(worst, worst, 0);
         }
-        var wanted = Math.Min(Math.Max(dialect.CapWithoutOne(facts) ?? policy.DefaultMaxOutputTokens, facts.LeastCap), most);
+        var wanted = Math.Min(Math.Max(dialect.CapWithoutOne(facts) ?? policy.DefaultMaxOutputTokens, facts.LeastCap), Math.Min(most, thinking ?? most));
         var least = Math.Min(Math.Max(policy.MinOutputTokens, facts.LeastCap), wanted);
         if (policy.MaxCostPerRequest is { } cap)
         {
@@ -66,6 +67,29 @@ static class Admission
         }
         return new Wish(quote.With(wanted), quote.With(least), wanted);
     }
+
+    // A budget for thinking is compared with the limit. Without one, thinking may take the whole output: then the limit bounds that.
+    static long? OutputByReasoning(RequestFacts facts, ModelPrice price, OrgPolicy policy)
+    {
+        if (policy.MaxReasoningTokens is not { } limit)
+        {
+            return null;
+        }
+        if (facts.ReasoningBudget is { } budget)
+        {
+            return budget <= limit ? null : throw TooMuchThinking($"The request lets the model think with {budget} tokens", limit, "a smaller thinking budget");
+        }
+        if (!(facts.AsksReasoning ?? price.Reasons))
+        {
+            return null;
+        }
+        return limit > 0 && !(facts.OutputCap > limit) && facts.LeastCap <= limit
+            ? limit
+            : throw TooMuchThinking($"{price.Model} may think with all of its {facts.OutputCap?.ToString(CultureInfo.InvariantCulture) ?? "output"} tokens", limit, $"at most {limit} output tokens");
+    }
+
+    static RefusedException TooMuchThinking(string what, long limit, string instead) => new(
+        ErrorCode.ReasoningTokens, $"{what}; {limit} are allowed for one answer", $"Ask for {instead} or no reasoning, or raise max_reasoning_tokens.");
 
     /// <summary>Says who refused and by which figures.</summary>
     public static RefusedException Denied(in HoldOutcome outcome, in Wish wish, in Quote quote) => outcome.Verdict switch

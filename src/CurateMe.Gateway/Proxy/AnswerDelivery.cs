@@ -137,7 +137,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         hold.Record.TtftMs = (int)time.GetElapsedTime(call.Exchange.Started).TotalMilliseconds;
         var meter = call.Exchange.Dialect.Meter(facts, call.Target.Upstream.Row, call.Target.Price);
         meter.ReadPlain(plain.Memory.Span);
-        if (Keep(call, in meter.Reading) is { } id && meter.Reading.Pending)
+        if (await KeepAsync(call, meter.Reading) is { } id && meter.Reading.Pending)
         {
             watch.Follow(new BackgroundCall(hold.HandOver(), facts, call.Target, policy, call.ProviderKey, id, call.Exchange.Dialect));
             return plain;
@@ -148,11 +148,11 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
     }
 
     // The name of an answer that the provider keeps, remembered as this org's.
-    string? Keep(Call call, in MeterReading reading)
+    async ValueTask<string?> KeepAsync(Call call, MeterReading reading)
     {
         if (reading.StoredId is { } id)
         {
-            owners.Add(id, call.Exchange.Principal!.OrgId, call.Target.Upstream.Row.Name);
+            await owners.AddAsync(id, call.Exchange.Principal!.OrgId, call.Target.Upstream.Row.Name);
         }
         return reading.StoredId;
     }
@@ -179,7 +179,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         {
             hold.Record.TtftMs = (int)time.GetElapsedTime(exchange.Started, end.FirstByte).TotalMilliseconds;
         }
-        Keep(call, in meter.Reading);
+        await KeepAsync(call, meter.Reading);
         var status = end.GivenUp ? RecordStatus.Abandoned
             : !end.Complete ? RecordStatus.UpstreamBroken
             : exchange.ClientLeft ? RecordStatus.ClientLeft

@@ -69,6 +69,15 @@ static class DataPlane
             {
                 case DialectKind.OpenAi:
                     Speaking($"/v1/{row.Name}", row.Name);
+                    if (row.ByDeployment)
+                    {
+                        // Azure's own shapes, so that its clients need another address only.
+                        Speaking($"/v1/{row.Name}/openai/v1", row.Name);
+                        foreach (var (path, dialect) in OpenAi)
+                        {
+                            Post($"/v1/{row.Name}/openai{(dialect == Responses ? "" : "/deployments/{deployment}")}{path}", dialect, row.Name);
+                        }
+                    }
                     break;
                 case DialectKind.Anthropic:
                     Post($"/v1/{row.Name}/messages", Messages, row.Name);

@@ -56,7 +56,7 @@ abstract class Dialect
     public virtual BodyPatch Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens) => throw new NotSupportedException($"{Endpoint} has no cap.");
 
     /// <summary>The patch that asks for another model than the body names; null where the name is not in the body.</summary>
-    public virtual BodyPatch? Model(RequestFacts facts, string model) =>
+    public virtual BodyPatch? Model(ReadOnlySpan<byte> body, RequestFacts facts, string model) =>
         facts.ModelToken.Exists ? new BodyPatch(facts.ModelToken.Start, facts.ModelToken.Length, JsonText.Quote(model)) : null;
 
     /// <summary>A reader of this answer's usage.</summary>

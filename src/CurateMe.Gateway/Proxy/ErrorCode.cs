@@ -25,6 +25,7 @@ sealed record ErrorCode(int Status, string Code, string GatewayCode, string Type
     public static readonly ErrorCode ApprovalRejected = new(403, "approval_rejected", "GW_APPROVAL_001", Permission);
     public static readonly ErrorCode ApprovalInvalid = new(403, "approval_token_invalid", "GW_APPROVAL_002", Permission);
     public static readonly ErrorCode ModelNotPriced = new(403, "model_not_priced", "GW_COST_006", Permission);
+    public static readonly ErrorCode ReasoningTokens = new(403, "reasoning_tokens", "GW_MODEL_002", Permission);
     public static readonly ErrorCode ModelNotAllowed = new(403, "model_not_allowed", "GW_MODEL_001", Permission);
 
     public static readonly ErrorCode InvalidJson = new(400, "invalid_json", "GW_REQ_001", BadRequest);
@@ -50,6 +51,7 @@ sealed record ErrorCode(int Status, string Code, string GatewayCode, string Type
     public static readonly ErrorCode CostRecorder = new(503, "cost_recorder_error", "GW_STORE_001", Server);
     public static readonly ErrorCode BudgetStore = new(503, "budget_store_unavailable", "GW_STORE_002", Server);
     public static readonly ErrorCode IdempotencyStore = new(503, "idempotency_store_unavailable", "GW_STORE_004", Server);
+    public static readonly ErrorCode ResponseStore = new(503, "response_store_unavailable", "GW_STORE_005", Server);
     public static readonly ErrorCode Internal = new(500, "internal_error", "GW_INT_001", Server);
 
     /// <summary>Whether an SDK must not try again by itself: nothing it can do makes the same request pass.</summary>

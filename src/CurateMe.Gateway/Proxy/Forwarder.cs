@@ -1,3 +1,4 @@
+using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Providers;
 using CurateMe.Ledger.Holds;
 using Polly.CircuitBreaker;
@@ -8,6 +9,9 @@ namespace CurateMe.Gateway.Proxy;
 sealed record Call(Exchange Exchange, Target Target, string Url, RequestBody? Body, List<BodyPatch> Patches, string? ProviderKey)
 {
     public HttpMethod Method { get; init; } = HttpMethod.Post;
+
+    /// <summary>The gateway's own key, where the caller brought none: <see cref="ProviderKey"/> is its text.</summary>
+    public ProviderSecret? Stored { get; init; }
 }
 
 /// <summary>
@@ -15,14 +19,19 @@ sealed record Call(Exchange Exchange, Target Target, string Url, RequestBody? Bo
 /// <list type="number">
 /// <item>No connection: nothing was billed; tried again, then <c>upstream_error</c>.</item>
 /// <item>An answer of 500, 502, 503, 504 or 529: nothing is billed; tried again, then passed through as it is.</item>
+/// <item>An answer of 401 or 429 to one of several keys of the gateway's own: that key rests, and another is tried at once.</item>
 /// <item>The connection broke before the answer began: the provider failed; nothing is billed, but it is not tried again.</item>
 /// <item>No answer within the total time-out: the gateway gave up on a call that may still be running; the hold is charged as presumed.</item>
 /// </list>
 /// </summary>
 sealed class Forwarder(ForwardOptions options, TimeProvider time)
 {
+    /// <summary>Most keys tried for one call.</summary>
+    const int MaxKeys = 4;
+
     public async Task<HttpResponseMessage> SendAsync(Call call, Hold? hold, CancellationToken deadline)
     {
+        var keysTried = 1;
         for (var attempt = 0; ; attempt++)
         {
             var mayRetry = attempt < options.Retries && !call.Exchange.ClientLeft;
@@ -30,6 +39,15 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
             {
                 hold?.Forwarding();
                 var response = await call.Target.Upstream.SendAsync(Request(call), deadline);
+                if (call.Stored is { } used && (int)response.StatusCode is 401 or 429 && OtherKey(call, used, response, keysTried) is { } other)
+                {
+                    keysTried++;
+                    attempt--;
+                    hold?.NotBilled((int)response.StatusCode);
+                    response.Dispose();
+                    call = call with { ProviderKey = other.Text, Stored = other };
+                    continue;
+                }
                 if (!mayRetry || !IsUnbilledFailure((int)response.StatusCode))
                 {
                     return response;
@@ -57,6 +75,14 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
             hold?.NotBilled(statusCode: 0);
             await Task.Delay(options.RetryDelay * (1 << attempt), time, deadline);
         }
+    }
+
+    // Null when no other key is ready, so that the caller sees what the provider said.
+    ProviderSecret? OtherKey(Call call, ProviderSecret used, HttpResponseMessage response, int tried)
+    {
+        var asked = response.Headers.RetryAfter;
+        used.Set!.Refused(used, (int)response.StatusCode, asked?.Delta ?? (asked?.Date is { } date ? date - time.GetUtcNow() : null));
+        return tried < MaxKeys && !call.Exchange.ClientLeft ? used.Set.Ready(except: used) : null;
     }
 
     static HttpRequestMessage Request(Call call)

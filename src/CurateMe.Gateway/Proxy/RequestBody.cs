@@ -63,5 +63,5 @@ sealed class RequestBody : IDisposable
     }
 
     static RefusedException TooLarge(int limit) =>
-        new(ErrorCode.BodyTooLarge, $"The body is larger than {limit} bytes.", "Send less at once, e.g. refer to pictures by address.");
+        new(ErrorCode.BodyTooLarge, $"The body is larger than {limit} bytes.", "Send less at once, e.g. refer to pictures by address, or ask for a higher max_request_bytes.");
 }

@@ -51,6 +51,15 @@ class RequestFacts
     /// <summary>Least cap the provider would take with this request, e.g. more than the tokens it may think with.</summary>
     public long LeastCap { get; init; } = 1;
 
+    /// <summary>Tokens that the caller lets the model think with; null where the request names no number.</summary>
+    public long? ReasoningBudget { get; init; }
+
+    /// <summary>Whether the caller asks the model to think, or not to; null leaves it to the model.</summary>
+    public bool? AsksReasoning { get; init; }
+
+    /// <summary>The path names the model, as a deployment; what the body says of it does not count.</summary>
+    public bool ByDeployment { get; init; }
+
     /// <summary>Output that may be billed beside what the cap limits, in tokens.</summary>
     public long OutputBesideCap { get; init; }
 

@@ -4,6 +4,7 @@ using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Protection;
+using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Runners;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
@@ -37,6 +38,7 @@ sealed partial class RequestPipeline(
     AnswerDelivery delivery,
     ResponseOwners owners,
     IdempotentCalls idempotent,
+    Keyring ring,
     PromptHash prompts,
     RequestMetrics metrics,
     BudgetSignals signals,
@@ -106,7 +108,7 @@ sealed partial class RequestPipeline(
 
         // 2
         RequireType(request, route.Dialect);
-        using var body = await RequestBody.ReadAsync(request, options.MaxBodyBytes, exchange.Http.RequestAborted);
+        using var body = await RequestBody.ReadAsync(request, Math.Min(options.MaxBodyBytes, principal.Policy.MaxRequestBytes), exchange.Http.RequestAborted);
         var facts = route.Dialect.Read(body.Span, request);
         if (!route.Dialect.Free && CallersKeys.Read(request) is { } named)
         {
@@ -120,14 +122,14 @@ sealed partial class RequestPipeline(
         }
 
         // 3, 4
-        RefuseForeign(facts, principal);
+        await RefuseForeignAsync(exchange, facts, principal);
         var policy = principal.Policy;
         var target = Aim(route, facts.Model, principal);
-        var providerKey = ProviderKey(request, keyFromOwnHeader, target);
+        var providerKey = ProviderKey(request, keyFromOwnHeader, target, principal, out var stored);
         var url = target.Upstream.Row.BaseUrl + route.Dialect.UpstreamPath(target.Upstream.Row, facts, target.Model, request);
         if (route.Dialect.Free)
         {
-            await delivery.PassFreeAsync(new Call(exchange, target, url, body, Renamed(route.Dialect, facts, target), providerKey));
+            await delivery.PassFreeAsync(new Call(exchange, target, url, body, Renamed(route.Dialect, body, facts, target), providerKey) { Stored = stored });
             return;
         }
         var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier);
@@ -175,13 +177,15 @@ sealed partial class RequestPipeline(
         await using var scope = hold;
 
         // 6, 7, 8
-        List<Call> calls = [new Call(exchange, target, url, body, Patches(route.Dialect, body, facts, target, in wish, in quote, record), providerKey)];
+        List<Call> calls = [new Call(exchange, target, url, body, Patches(route.Dialect, body, facts, target, in wish, in quote, record), providerKey) { Stored = stored }];
         foreach (var other in fallbacks)
         {
             var row = other.Target.Upstream.Row;
+            var secret = StoredKey(other.Target, principal);
             calls.Add(new Call(
                 exchange, other.Target, row.BaseUrl + route.Dialect.UpstreamPath(row, facts, other.Target.Model, request), body,
-                Patches(route.Dialect, body, facts, other.Target, other.Wish, other.Quote, record), other.Target.Upstream.NextKey()));
+                Patches(route.Dialect, body, facts, other.Target, other.Wish, other.Quote, record), secret?.Text)
+            { Stored = secret });
         }
         exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
         metrics.OnForward(time.GetElapsedTime(exchange.Started).TotalSeconds);
@@ -235,9 +239,9 @@ sealed partial class RequestPipeline(
     }
 
     // A conversation goes on from an answer of the same org, or from one that is no longer remembered.
-    void RefuseForeign(RequestFacts facts, Principal principal)
+    async ValueTask RefuseForeignAsync(Exchange exchange, RequestFacts facts, Principal principal)
     {
-        if (facts is Providers.OpenAi.ResponsesFacts { Previous: { } previous } && owners.Find(previous) is { } owner && owner.OrgId != principal.OrgId)
+        if (facts is Providers.OpenAi.ResponsesFacts { Previous: { } previous } && await owners.FindAsync(previous, exchange.Http.RequestAborted) is { } owner && owner.OrgId != principal.OrgId)
         {
             throw new RefusedException(ErrorCode.InvalidField, "The field \"previous_response_id\" names no response of this org.", "Go on from a response of your own.", "previous_response_id");
         }
@@ -256,7 +260,7 @@ sealed partial class RequestPipeline(
             try
             {
                 var target = Aim(route with { Provider = null }, name, principal);
-                if (target.Upstream.Row is { ApiKey: null, KeyOptional: false })
+                if (!target.Upstream.Row.KeyOptional && StoredKey(target, principal) is null)
                 {
                     continue;
                 }
@@ -279,14 +283,19 @@ sealed partial class RequestPipeline(
         }
     }
 
-    static string? ProviderKey(HttpRequest request, bool keyFromOwnHeader, Target target)
+    ProviderSecret? StoredKey(Target target, Principal principal) => ring.Next(target.Upstream.Row.Name, principal.OrgId) ?? target.Upstream.NextKey();
+
+    // The caller's own, else the org's, else the platform's, else the configuration's.
+    string? ProviderKey(HttpRequest request, bool keyFromOwnHeader, Target target, Principal principal, out ProviderSecret? stored)
     {
         var row = target.Upstream.Row;
-        var key = PresentedKey.Provider(request, keyFromOwnHeader) ?? target.Upstream.NextKey();
+        var own = PresentedKey.Provider(request, keyFromOwnHeader);
+        stored = own is null ? StoredKey(target, principal) : null;
+        var key = own ?? stored?.Text;
         return key is not null || row.KeyOptional
             ? key
             : throw new RefusedException(
-                ErrorCode.ProviderKeyMissing, $"The gateway has no key for {row.Name}.", $"Configure Providers__{row.Name}__ApiKey, or send your own in X-Provider-Key.");
+                ErrorCode.ProviderKeyMissing, $"The gateway has no key for {row.Name}.", $"Store one at /api/v1/admin/provider-keys, configure Providers__{row.Name}__ApiKey, or send your own in X-Provider-Key.");
     }
 
     UsageRecord Record(Exchange exchange, Route route, RequestFacts facts, Target target, in CallerPath caller, RequestBody body) => new()
@@ -313,7 +322,7 @@ sealed partial class RequestPipeline(
 
     static List<BodyPatch> Patches(Dialect dialect, RequestBody body, RequestFacts facts, Target target, in Wish wish, in Quote quote, UsageRecord record)
     {
-        var patches = Renamed(dialect, facts, target);
+        var patches = Renamed(dialect, body, facts, target);
         var row = target.Upstream.Row;
         dialect.Prepare(body.Span, facts, row, patches);
         if (wish.SendsCap)
@@ -323,8 +332,8 @@ sealed partial class RequestPipeline(
         return patches;
     }
 
-    static List<BodyPatch> Renamed(Dialect dialect, RequestFacts facts, Target target) =>
-        target.Model != facts.Model && dialect.Model(facts, target.Model) is { } renamed ? [renamed] : [];
+    static List<BodyPatch> Renamed(Dialect dialect, RequestBody body, RequestFacts facts, Target target) =>
+        (target.Model != facts.Model || facts.ByDeployment) && dialect.Model(body.Span, facts, target.Model) is { } renamed ? [renamed] : [];
 
     async Task RefuseAsync(Exchange exchange, RefusedException refusal)
     {

@@ -1,5 +1,5 @@
 using CurateMe.Gateway.Keys;
-using CurateMe.Gateway.Providers;
+using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Ledger.Pricing;
 using CurateMe.Ledger.Records;
 
@@ -9,7 +9,7 @@ namespace CurateMe.Gateway.Proxy;
 /// <c>GET</c>, <c>DELETE</c> and <c>POST …/cancel</c> of responses that the provider keeps: authenticated, for the org that made them, and free of
 /// charge, since what they cost was settled when they were made.
 /// </summary>
-sealed class StoredResponses(KeyDirectory keys, TargetDirectory targets, ResponseOwners owners, AnswerDelivery delivery, TimeProvider time)
+sealed class StoredResponses(KeyDirectory keys, TargetDirectory targets, Keyring ring, ResponseOwners owners, AnswerDelivery delivery, TimeProvider time)
 {
     public void Map(IEndpointRouteBuilder app, Dialect dialect, string prefix)
     {
@@ -28,16 +28,17 @@ sealed class StoredResponses(KeyDirectory keys, TargetDirectory targets, Respons
             var presented = keys.FindAsync(PresentedKey.Find(http.Request, out var keyFromOwnHeader), http.RequestAborted);
             var principal = exchange.Principal = Authentication.Require(await presented, exchange);
             var id = (string)http.Request.RouteValues["id"]!;
-            var owner = owners.Find(id);
+            var owner = await owners.FindAsync(id, http.RequestAborted);
             if (owner is null || owner.Value.OrgId != principal.OrgId || targets.Find(owner.Value.Provider) is not { } upstream)
             {
-                throw new RefusedException(ErrorCode.NotFound, "There is no such response.", "A response can be fetched by the org that made it, from the gateway that it was made through.", "id");
+                throw new RefusedException(ErrorCode.NotFound, "There is no such response.", "A response can be fetched by the org that made it, for thirty days.", "id");
             }
             var row = upstream.Row;
             var url = $"{row.BaseUrl}/responses/{Uri.EscapeDataString(id)}{verb}{(row.ApiVersion is null ? "" : $"?api-version={row.ApiVersion}")}";
             var target = new Target(upstream, ModelPrice.Unpriced(row.Name, ""), "");
-            var providerKey = PresentedKey.Provider(http.Request, keyFromOwnHeader) ?? upstream.NextKey();
-            await delivery.PassFreeAsync(new Call(exchange, target, url, null, [], providerKey) { Method = method });
+            var own = PresentedKey.Provider(http.Request, keyFromOwnHeader);
+            var stored = own is null ? ring.Next(row.Name, principal.OrgId) ?? upstream.NextKey() : null;
+            await delivery.PassFreeAsync(new Call(exchange, target, url, null, [], own ?? stored?.Text) { Method = method, Stored = stored });
         }
         catch (RefusedException refusal)
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Providers;
 using Polly;
 using Polly.CircuitBreaker;
@@ -11,13 +12,13 @@ sealed class Upstream : IDisposable
 {
     readonly HttpMessageInvoker invoker;
     readonly ResiliencePipeline<HttpResponseMessage> breaker;
-    readonly string[] keys;
-    uint turn;
+    readonly KeySet keys;
 
     public Upstream(ProviderRow row, ForwardOptions options, TimeProvider time)
     {
         Row = row;
-        keys = row.ApiKey?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+        var configured = row.ApiKey?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+        keys = new KeySet(configured.Select(static key => new ProviderSecret(id: null, key)), time);
         breaker = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
             {
@@ -51,13 +52,8 @@ sealed class Upstream : IDisposable
     public ProviderRow Row { get; }
     public bool IsSecure { get; }
 
-    /// <summary>The stored key whose turn it is; null when none is stored.</summary>
-    public string? NextKey() => keys.Length switch
-    {
-        0 => null,
-        1 => keys[0],
-        _ => keys[Interlocked.Increment(ref turn) % (uint)keys.Length],
-    };
+    /// <summary>The configured key whose turn it is; null when there is none.</summary>
+    public ProviderSecret? NextKey() => keys.Next();
 
     /// <exception cref="BrokenCircuitException">The provider failed so often that it is left alone for a while; nothing was sent.</exception>
     public ValueTask<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) => breaker.ExecuteAsync(

@@ -34,6 +34,7 @@ public sealed class ModelPrice
         MaxOutputTokens = row.MaxOutputTokens;
         MaxTokensPerImage = row.MaxTokensPerImage ?? DefaultMaxTokensPerImage;
         MaxTokensPerGeneratedImage = row.MaxTokensPerGeneratedImage;
+        Reasons = row.Reasons ?? false;
         Retires = row.Retires;
         Source = row.Source ?? "";
         AsOf = row.AsOf ?? default;
@@ -70,6 +71,9 @@ public sealed class ModelPrice
 
     /// <summary>Upper bound of the image output tokens of one generated picture, for models that bill pictures by token.</summary>
     public int? MaxTokensPerGeneratedImage { get; }
+
+    /// <summary>It may think before it answers without being asked to.</summary>
+    public bool Reasons { get; }
 
     /// <summary>The day the provider stops serving it, where announced.</summary>
     public DateOnly? Retires { get; }

@@ -97,6 +97,14 @@ sealed class PriceFileReader
         return null;
     }
 
+    internal bool? Flag(string field)
+    {
+        if (!TryGet(field, out var value)) return null;
+        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False) return value.GetBoolean();
+        Fault(field, "is neither true nor false");
+        return null;
+    }
+
     internal long? Count(string field, long max)
     {
         if (!TryGet(field, out var value)) return null;

@@ -17,6 +17,7 @@ sealed record PriceRow
     internal long? MaxOutputTokens { get; init; }
     internal int? MaxTokensPerImage { get; init; }
     internal int? MaxTokensPerGeneratedImage { get; init; }
+    internal bool? Reasons { get; init; }
     internal DateOnly? Retires { get; init; }
     internal string? Source { get; init; }
     internal DateOnly? AsOf { get; init; }
@@ -36,6 +37,7 @@ sealed record PriceRow
         MaxOutputTokens = MaxOutputTokens ?? earlier.MaxOutputTokens,
         MaxTokensPerImage = MaxTokensPerImage ?? earlier.MaxTokensPerImage,
         MaxTokensPerGeneratedImage = MaxTokensPerGeneratedImage ?? earlier.MaxTokensPerGeneratedImage,
+        Reasons = Reasons ?? earlier.Reasons,
         Retires = Retires ?? earlier.Retires,
         Prices = PriceBlock.Amend(Prices, earlier.Prices),
         Tiers = PriceBlock.Amend(Tiers, earlier.Tiers),

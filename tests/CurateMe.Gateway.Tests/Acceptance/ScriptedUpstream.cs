@@ -107,7 +107,12 @@ sealed class ScriptedUpstream : IAsyncDisposable
             return false;
         }
         const string Name = "Content-Length: ";
-        var at = request.IndexOf(Name, StringComparison.OrdinalIgnoreCase) + Name.Length;
+        var named = request.IndexOf(Name, StringComparison.OrdinalIgnoreCase);
+        if (named < 0)
+        {
+            return true;
+        }
+        var at = named + Name.Length;
         return request.Length - head - 4 >= int.Parse(request.AsSpan(at, request.IndexOf('\r', at) - at), System.Globalization.CultureInfo.InvariantCulture);
     }
 }

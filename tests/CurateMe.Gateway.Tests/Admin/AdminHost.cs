@@ -6,6 +6,7 @@ using CurateMe.Client;
 using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Keys;
 using CurateMe.Ledger.Alerts;
+using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Reconciliation;
@@ -66,6 +67,7 @@ sealed class AdminHost : IAsyncDisposable
         builder.Services.AddSingleton<Reconciler>();
         builder.Services.AddKeys();
         builder.Services.AddAdmin(builder.Configuration);
+        builder.Services.AddProviderKeys(MasterKey.FromFile(directory.Path), ["openai", "anthropic"]);
         var app = builder.Build();
         app.MapAdmin();
         await app.StartAsync();

@@ -36,6 +36,10 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         ["CreateAdminToken"] = AdminRight.Change,
         ["ListAdminTokens"] = AdminRight.Change,
         ["RevokeAdminToken"] = AdminRight.Change,
+        ["CreateProviderKey"] = AdminRight.Change,
+        ["ListProviderKeys"] = AdminRight.Change,
+        ["UpdateProviderKey"] = AdminRight.Change,
+        ["DeleteProviderKey"] = AdminRight.Change,
         ["GetPolicy"] = AdminRight.Read,
         ["UpdatePolicy"] = AdminRight.Change,
         ["GetDailyCosts"] = AdminRight.Read,
@@ -87,7 +91,8 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
 
     sealed record Route(string Name, string Method, string Pattern);
 
-    sealed record Things(string OrgId, string TeamId, string KeyId, string TokenId, string RunnerId, string ApprovalId, long AuditId, string WebhookId, string DeliveryId);
+    sealed record Things(
+        string OrgId, string TeamId, string KeyId, string TokenId, string RunnerId, string ApprovalId, long AuditId, string WebhookId, string DeliveryId, string ProviderKeyId);
 
     IReadOnlyList<Route> Routes() =>
     [
@@ -105,10 +110,11 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         await client.PatchPolicyAsync(org, new() { ["hitl_threshold"] = 1 });
         var runner = await client.CreateRunnerAsync(new RunnerCreate());
         var waiting = await _host.Get<ApprovalGate>().CheckAsync((await _host.Keys.FindAsync(key.Key, default))!, "gpt-4o", NanoUsd.FromDollars(2), "{}"u8, token: null, default);
+        var providerKey = await client.CreateProviderKeyAsync(new ProviderKeyCreate { Provider = "openai", Key = "sk-of-this-org" });
         var audit = (await client.ListAuditAsync(action: "policy.patch")).Data[0];
         var webhook = await client.CreateWebhookAsync(new WebhookCreate { Url = "https://hook.invalid/", Events = [AlertType.KeyDisabled] });
         var delivery = await client.TestWebhookAsync(webhook.WebhookId);
-        return new Things(org, team.TeamId, key.KeyId, token.TokenId, runner.RunnerId, waiting.Pending!.ApprovalId, audit.AuditId, webhook.WebhookId, delivery.DeliveryId);
+        return new Things(org, team.TeamId, key.KeyId, token.TokenId, runner.RunnerId, waiting.Pending!.ApprovalId, audit.AuditId, webhook.WebhookId, delivery.DeliveryId, providerKey.ProviderKeyId);
     }
 
     static string Path(string pattern, Things things) => Regex.Replace(pattern, @"\{(\w+)(:\w+)?\}", match => match.Groups[1].Value switch
@@ -117,6 +123,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         "team" => things.TeamId,
         "key" => things.KeyId,
         "token" => things.TokenId,
+        "provider_key" => things.ProviderKeyId,
         "runner" => things.RunnerId,
         "session" => "s1",
         "approval" => things.ApprovalId,
@@ -132,6 +139,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
     {
         "CreateAdminToken" => """{"role":"viewer"}""",
         "CreateWebhook" => """{"url":"https://hook.invalid/","events":["key_disabled"]}""",
+        "CreateProviderKey" => """{"provider":"openai","key":"sk-12345678"}""",
         _ => "{}",
     };
 

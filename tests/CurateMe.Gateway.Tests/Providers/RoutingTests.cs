@@ -90,7 +90,7 @@ public sealed class RoutingTests
         using var upstream = new CurateMe.Gateway.Proxy.Upstream(
             new CurateMe.Gateway.Providers.ProviderRow { Name = "p", BaseUrl = "http://127.0.0.1", ApiKey = "a, b,c" }, new CurateMe.Gateway.Proxy.ForwardOptions(), TimeProvider.System);
 
-        var used = Enumerable.Range(0, 6).Select(_ => upstream.NextKey()!).ToArray();
+        var used = Enumerable.Range(0, 6).Select(_ => upstream.NextKey()!.Text).ToArray();
 
         Assert.Equal(["a", "b", "c"], used.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
         Assert.Equal(used[..3], used[3..]);

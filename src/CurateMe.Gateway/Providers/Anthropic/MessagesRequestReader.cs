@@ -31,6 +31,7 @@ ref struct MessagesRequestReader
     ByteSpan maxTokensToken;
     long? maxTokens;
     long thinkingBudget;
+    bool? thinks;
     bool stream;
     bool hasMessages;
     bool unknownInput;
@@ -75,6 +76,8 @@ ref struct MessagesRequestReader
             Stream = stream,
             OutputCap = maxTokens,
             LeastCap = thinkingBudget + 1,
+            ReasoningBudget = thinks != false && thinkingBudget > 0 ? thinkingBudget : null,
+            AsksReasoning = thinks,
             MaxTokensToken = maxTokensToken,
             Images = images,
             UnknownInput = unknownInput,
@@ -150,7 +153,11 @@ ref struct MessagesRequestReader
         var seen = 0UL;
         while (json.Next(ThinkingFields, ref seen, out var field))
         {
-            if (field == 1)
+            if (field == 0 && json.Type == JsonTokenType.String)
+            {
+                thinks = !json.Is("disabled"u8);
+            }
+            else if (field == 1)
             {
                 thinkingBudget = json.Integer("thinking.budget_tokens", 1, RequestJson.MaxCap) ?? 0;
             }

@@ -25,6 +25,8 @@ ref struct GenerateContentReader
     static readonly FieldNames ConfigFields = new(
         "maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count", "responseModalities", "response_modalities", "thinkingConfig", "thinking_config");
 
+    static readonly FieldNames ThinkingFields = new("thinkingBudget", "thinking_budget", "thinkingLevel", "thinking_level") { Within = "thinkingConfig" };
+
     static readonly FieldNames ToolFields = new(
         "googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval", "googleMaps", "google_maps", "urlContext", "url_context", "codeExecution", "code_execution",
         "fileSearch", "file_search");
@@ -47,6 +49,8 @@ ref struct GenerateContentReader
     bool searches;
     long maps;
     ServiceTier tier;
+    long? thinkingBudget;
+    bool? thinks;
 
     public GenerateContentReader(ReadOnlySpan<byte> body)
     {
@@ -79,6 +83,8 @@ ref struct GenerateContentReader
             Model = model,
             Stream = stream,
             OutputCap = cap,
+            ReasoningBudget = thinkingBudget,
+            AsksReasoning = thinks,
             Choices = candidates,
             ConfigToken = configToken,
             ConfigIsEmpty = configIsEmpty,
@@ -160,12 +166,40 @@ ref struct GenerateContentReader
                 case 4 or 5:
                     ReadModalities();
                     break;
+                case 6 or 7:
+                    ReadThinking();
+                    break;
                 default:
                     json.Skip();
                     break;
             }
         }
         configToken = new ByteSpan(start, json.Token.End - start);
+    }
+
+    // A budget of -1 leaves it to the model, 0 forbids it.
+    void ReadThinking()
+    {
+        if (json.Type != JsonTokenType.StartObject)
+        {
+            json.Skip();
+            return;
+        }
+        var seen = 0UL;
+        while (json.Next(ThinkingFields, ref seen, out var field))
+        {
+            if (field is 0 or 1)
+            {
+                var budget = json.Integer("generationConfig.thinkingConfig.thinkingBudget", -1, RequestJson.MaxCap);
+                thinkingBudget = budget > 0 ? budget : null;
+                thinks = budget is null ? thinks : budget != 0;
+            }
+            else
+            {
+                thinks ??= field is 2 or 3 && json.Type == JsonTokenType.String ? true : null;
+                json.Skip();
+            }
+        }
     }
 
     void ReadModalities()

@@ -22,7 +22,7 @@ sealed class ChatDialect(bool text = false) : OpenAiDialect
     public override bool HasCap => true;
     protected override string Operation => text ? "/completions" : "/chat/completions";
 
-    public override RequestFacts Read(ReadOnlySpan<byte> body, HttpRequest request) => new ChatRequestReader(body, text).Read();
+    public override RequestFacts Read(ReadOnlySpan<byte> body, HttpRequest request) => new ChatRequestReader(body, text, Deployment(request)).Read();
 
     public override long? CapWithoutOne(RequestFacts facts) => text ? TextCap : null;
 

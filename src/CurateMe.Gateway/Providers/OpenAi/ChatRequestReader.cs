@@ -21,7 +21,8 @@ ref struct ChatRequestReader
     const int AudioBytesPerToken = 75;
 
     static readonly FieldNames ChatFields = new(
-        "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "service_tier", "modalities", "prediction", "web_search_options", "tools", "plugins", "models");
+        "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "service_tier", "modalities", "prediction", "web_search_options", "tools", "plugins", "models", "reasoning_effort",
+        "reasoning");
 
     static readonly FieldNames TextFields = new(
         "model", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "service_tier", "best_of");
@@ -29,6 +30,7 @@ ref struct ChatRequestReader
     static readonly FieldNames StreamFields = new("include_usage") { Within = "stream_options" };
     static readonly FieldNames SearchFields = new("search_context_size");
     static readonly FieldNames ToolFields = new("type");
+    static readonly FieldNames ReasoningFields = new("effort", "max_tokens", "enabled") { Within = "reasoning" };
 
     readonly int length;
     readonly bool text;
@@ -58,10 +60,16 @@ ref struct ChatRequestReader
     long predicted;
     bool searches;
     SearchContext searchContext;
+    bool? asksReasoning;
+    long? reasoningBudget;
+
+    readonly string? deployment;
 
     /// <param name="text">The older text form: <c>prompt</c> in place of <c>messages</c>.</param>
-    public ChatRequestReader(ReadOnlySpan<byte> body, bool text = false)
+    /// <param name="deployment">The model that the path names, which then counts.</param>
+    public ChatRequestReader(ReadOnlySpan<byte> body, bool text = false, string? deployment = null)
     {
+        this.deployment = deployment;
         length = body.Length;
         this.text = text;
         json = new RequestJson(body, text ? "\"model\" and \"prompt\"" : "\"model\" and \"messages\"");
@@ -83,6 +91,7 @@ ref struct ChatRequestReader
         {
             throw RequestJson.Broken(e);
         }
+        model = deployment ?? model;
         if (model is null)
         {
             throw RequestJson.Missing("model", "Name the model, e.g. \"gpt-4o-mini\".");
@@ -95,12 +104,15 @@ ref struct ChatRequestReader
         {
             Model = model,
             ModelToken = modelToken,
+            ByDeployment = deployment is not null,
             Stream = stream,
             Images = images,
             UnknownInput = unknownInput,
             CacheWrites = cacheWrites,
             OutputCap = maxTokens is null ? maxCompletionTokens : maxCompletionTokens is null ? maxTokens : Math.Max(maxTokens.Value, maxCompletionTokens.Value),
             OutputBesideCap = predicted,
+            AsksReasoning = asksReasoning,
+            ReasoningBudget = reasoningBudget,
             MaxTokens = maxTokens,
             MaxTokensToken = maxTokensToken,
             MaxCompletionTokensToken = maxCompletionTokensToken,
@@ -182,6 +194,13 @@ ref struct ChatRequestReader
             case 11:
                 ReadTools();
                 break;
+            case 14:
+                asksReasoning = json.Type == JsonTokenType.String ? !json.Is("none"u8) : asksReasoning;
+                json.Skip();
+                break;
+            case 15:
+                ReadReasoning();
+                break;
             default:
                 if (!json.IsNull)
                 {
@@ -251,6 +270,34 @@ ref struct ChatRequestReader
         {
             json.Expect(JsonTokenType.String, "modalities", "an array of strings");
             audioOutput |= json.Is("audio"u8);
+        }
+    }
+
+    void ReadReasoning()
+    {
+        if (json.Type != JsonTokenType.StartObject)
+        {
+            json.Skip();
+            return;
+        }
+        var seen = 0UL;
+        while (json.Next(ReasoningFields, ref seen, out var field))
+        {
+            switch (field)
+            {
+                case 0 when json.Type == JsonTokenType.String:
+                    asksReasoning = !json.Is("none"u8);
+                    break;
+                case 1:
+                    reasoningBudget = json.Integer("reasoning.max_tokens", 0, RequestJson.MaxCap);
+                    break;
+                case 2:
+                    asksReasoning = json.Type == JsonTokenType.False ? false : asksReasoning ?? json.Bool("reasoning.enabled");
+                    break;
+                default:
+                    json.Skip();
+                    break;
+            }
         }
     }
 

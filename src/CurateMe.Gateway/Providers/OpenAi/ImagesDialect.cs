@@ -28,7 +28,7 @@ sealed class ImagesDialect : OpenAiDialect
     {
         try
         {
-            return ReadFields(body);
+            return ReadFields(body, Deployment(request));
         }
         catch (JsonException e)
         {
@@ -38,7 +38,7 @@ sealed class ImagesDialect : OpenAiDialect
 
     public override void Prepare(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, List<BodyPatch> patches)
     {
-        if (!facts.ModelToken.Exists)
+        if (facts is { ModelToken.Exists: false, ByDeployment: false })
         {
             patches.Add(Insert(body, $"\"model\":\"{DefaultModel}\""));
         }
@@ -46,7 +46,7 @@ sealed class ImagesDialect : OpenAiDialect
 
     public override UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price) => new ImagesMeter(price.IsPriced(BilledUnit.Image));
 
-    static ImagesFacts ReadFields(ReadOnlySpan<byte> body)
+    static ImagesFacts ReadFields(ReadOnlySpan<byte> body, string? deployment)
     {
         var model = DefaultModel;
         ByteSpan token = default;
@@ -86,11 +86,13 @@ sealed class ImagesDialect : OpenAiDialect
             }
         }
         json.Close();
+        model = deployment ?? model;
         var byPiece = model.StartsWith("dall-e", StringComparison.Ordinal);
         var facts = new ImagesFacts
         {
             Model = model,
             ModelToken = token,
+            ByDeployment = deployment is not null,
             Stream = stream,
             OutputCap = MaxTextTokens,
             Pictures = n,

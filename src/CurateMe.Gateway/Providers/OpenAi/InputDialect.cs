@@ -49,7 +49,8 @@ sealed class InputDialect(string path, string? defaultModel) : OpenAiDialect
         }
         var facts = new RequestFacts
         {
-            Model = model ?? defaultModel ?? throw RequestJson.Missing("model", "Name the model, e.g. \"text-embedding-3-small\"."),
+            ByDeployment = Deployment(request) is not null,
+            Model = Deployment(request) ?? model ?? defaultModel ?? throw RequestJson.Missing("model", "Name the model, e.g. \"text-embedding-3-small\"."),
             ModelToken = token,
             OutputCap = 0,
         };

@@ -16,9 +16,10 @@ ref struct ResponsesRequestReader
     const int MaxMention = 128;
 
     static readonly FieldNames Fields = new(
-        "model", "input", "instructions", "previous_response_id", "conversation", "prompt", "tools", "max_output_tokens", "max_tool_calls", "stream", "background", "service_tier");
+        "model", "input", "instructions", "previous_response_id", "conversation", "prompt", "tools", "max_output_tokens", "max_tool_calls", "stream", "background", "service_tier", "reasoning");
 
     static readonly FieldNames ToolFields = new("type", "container");
+    static readonly FieldNames ReasoningFields = new("effort") { Within = "reasoning" };
     static readonly FieldNames PartFields = new("image_url", "file_id", "file_url", "file_data", "input_audio", "arguments", "output");
 
     readonly int length;
@@ -40,6 +41,7 @@ ref struct ResponsesRequestReader
     bool searches;
     bool fileSearches;
     int containers;
+    bool? asksReasoning;
 
     public ResponsesRequestReader(ReadOnlySpan<byte> body)
     {
@@ -73,6 +75,7 @@ ref struct ResponsesRequestReader
             Background = background,
             Previous = previous,
             OutputCap = cap,
+            AsksReasoning = asksReasoning,
             LeastCap = ResponsesDialect.LeastCap,
             MaxOutputTokensToken = capToken,
             MaxToolCallsToken = callsToken,
@@ -129,9 +132,22 @@ ref struct ResponsesRequestReader
             case 11:
                 (tier, tierNamed) = OpenAiTier.Asked(ref json);
                 break;
+            case 12 when json.Type == JsonTokenType.StartObject:
+                ReadReasoning();
+                break;
             default:
                 json.Skip();
                 break;
+        }
+    }
+
+    void ReadReasoning()
+    {
+        var seen = 0UL;
+        while (json.Next(ReasoningFields, ref seen, out var field))
+        {
+            asksReasoning = field == 0 && json.Type == JsonTokenType.String ? !json.Is("none"u8) : asksReasoning;
+            json.Skip();
         }
     }
 

@@ -60,7 +60,8 @@ sealed class SpeechDialect : OpenAiDialect
         }
         var facts = new SpeechFacts
         {
-            Model = model ?? throw RequestJson.Missing("model", "Name the model, e.g. \"tts-1\"."),
+            ByDeployment = Deployment(request) is not null,
+            Model = Deployment(request) ?? model ?? throw RequestJson.Missing("model", "Name the model, e.g. \"tts-1\"."),
             ModelToken = token,
             OutputCap = 0,
             Characters = characters,

@@ -57,7 +57,8 @@ sealed class TranscriptionsDialect : OpenAiDialect
         }
         var facts = new TranscriptionFacts
         {
-            Model = model ?? throw RequestJson.Missing("model", "Name the model, e.g. \"whisper-1\"."),
+            Model = Deployment(request) ?? model ?? throw RequestJson.Missing("model", "Name the model, e.g. \"whisper-1\"."),
+            ByDeployment = Deployment(request) is not null,
             ModelToken = token,
             Stream = stream,
             Seconds = SoundLength.MostSeconds(file),
@@ -67,7 +68,8 @@ sealed class TranscriptionsDialect : OpenAiDialect
         return facts;
     }
 
-    public override BodyPatch? Model(RequestFacts facts, string model) => new BodyPatch(facts.ModelToken.Start, facts.ModelToken.Length, Encoding.UTF8.GetBytes(model));
+    // A form without the part goes to a deployment, whose address names the model.
+    public override BodyPatch? Model(ReadOnlySpan<byte> body, RequestFacts facts, string model) => !facts.ModelToken.Exists ? null : new BodyPatch(facts.ModelToken.Start, facts.ModelToken.Length, Encoding.UTF8.GetBytes(model));
 
     public override UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price) => new TranscriptionMeter();
 

@@ -6,19 +6,17 @@ namespace CurateMe.Ledger.Mongo;
 /// <summary>The aggregations. Sums of days and records that no sum covers are brought to one shape, joined, and grouped by the server.</summary>
 internal static class Pipelines
 {
-    static readonly string[] Dimensions = ["org_id", "key_id", "team_id", "model", "provider", "runner_id"];
-
     static readonly Bson HourOfRecord = new() { { "$dateToString", new Bson { { "format", "%Y-%m-%dT%H:00:00Z" }, { "date", "$ts" } } } };
 
     /// <summary>What the sums of a kind are kept by.</summary>
     static IEnumerable<(string Name, object Expression)> Kept(SumKind kind) =>
-        Dimensions.Select(static name => (name, (object)$"${name}")).Concat(kind switch
+        (kind switch
         {
-            SumKind.Hour => [("hour", HourOfRecord)],
-            SumKind.Tags => [("tags", "$tags")],
-            SumKind.Session => [("session_id", "$session_id")],
-            _ => Array.Empty<(string, object)>(),
-        });
+            SumKind.Hour => ["team_id", "model", "provider"],
+            SumKind.Tags => ["tags", "model", "provider"],
+            SumKind.Session => ["key_id", "team_id", "model", "provider", "runner_id", "session_id"],
+            _ => (string[])["key_id", "team_id", "model", "provider", "runner_id"],
+        }).Prepend("org_id").Select(static name => (name, (object)$"${name}")).Concat(kind == SumKind.Hour ? [("hour", HourOfRecord)] : []);
 
     /// <summary>Groups one day's records as <c>gateway_usage_daily</c> keeps them.</summary>
     internal static Bson[] SumOfDay(string day, SumKind kind)

@@ -3,19 +3,6 @@ using CurateMe.Ledger.Records;
 
 namespace CurateMe.Ledger.Mongo;
 
-/// <summary>What a day's sums are kept by, beside org, key, team, model, provider and runner. The numbers are stored.</summary>
-internal enum SumKind
-{
-    Session = 0,
-    Hour = 1,
-
-    /// <summary>The tags as the caller wrote them.</summary>
-    Tags = 2,
-
-    /// <summary>Nothing else: few sums, which answer most questions.</summary>
-    Plain = 3,
-}
-
 /// <summary>
 /// Sums of days that are over, kept in <c>gateway_usage_daily</c>, and in <c>gateway_usage_days</c> whether they still hold. No transaction spans
 /// records and sums, so a sum is believed only while nothing can have been added to its day:

@@ -14,7 +14,7 @@ internal static class UsageSums
 
     internal static List<BreakdownRow> Breakdown(MongoSession session, BreakdownQuery query)
     {
-        var kind = KindOf(query.By);
+        var kind = SumKinds.Of(query.By);
         var range = BreakdownRange.Of(query.From, query.To, wholeDays: kind is not null);
         var shape = new Pipelines.Shape(
             kind ?? SumKind.Session,
@@ -60,17 +60,6 @@ internal static class UsageSums
         rows.RemoveAll(row => row.Requests == 0 || !recent.Contains((row.OrgId, row.SessionId)));
         return rows;
     }
-
-    /// <summary>The sums that answer a question; null when only the records do: nothing is summed by session and hour, session and tag, or hour and tag.</summary>
-    static SumKind? KindOf(IReadOnlyList<BreakdownDimension> by) =>
-        (by.Contains(BreakdownDimension.Hour), by.Contains(BreakdownDimension.Tag), by.Contains(BreakdownDimension.Session)) switch
-        {
-            (true, false, false) => SumKind.Hour,
-            (false, false, true) => SumKind.Session,
-            (false, true, false) => SumKind.Tags,
-            (false, false, false) => SumKind.Plain,
-            _ => null,
-        };
 
     static List<(string Name, object OfSums, object OfRecords)> Same(IEnumerable<(string Name, object Expression)> groups) => [.. groups.Select(static g => (g.Name, g.Expression, g.Expression))];
 

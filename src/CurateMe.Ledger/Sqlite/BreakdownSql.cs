@@ -5,7 +5,8 @@ using Microsoft.Data.Sqlite;
 namespace CurateMe.Ledger.Sqlite;
 
 /// <summary>
-/// Sums. Whole days come from the roll-up and the records it does not have yet; parts of days, hours and tags from the records alone.
+/// Sums. Whole days come from the sums of the kind that has the dimensions, or from the roll-up by session, and the records that those do not have yet; parts of days, and dimensions
+/// that no sums join, from the records alone.
 /// </summary>
 internal static class BreakdownSql
 {
@@ -16,14 +17,21 @@ internal static class BreakdownSql
     {
         using var command = connection.CreateCommand();
         var org = Org(command, query.OrgId);
-        var byRecord = query.By.Any(dimension => dimension is BreakdownDimension.Hour or BreakdownDimension.Tag);
-        var range = BreakdownRange.Of(query.From, query.To, wholeDays: !byRecord);
+        var kind = SumKinds.Of(query.By);
+        if (kind is not (null or SumKind.Session) && UsageSums.Lag(connection) > UsageSums.MaxTail)
+        {
+            kind = kind == SumKind.Plain ? SumKind.Session : null;
+        }
+        var range = BreakdownRange.Of(query.From, query.To, wholeDays: kind is not null);
         var sources = new List<string>();
         if (range.FirstDay < range.EndDay)
         {
             const string Days = "period_day >= $first AND period_day < $end";
-            sources.Add($"SELECT {Columns(query, rolledUp: true)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage_daily WHERE {org} AND {Days}");
-            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {LedgerSchema.Tail} AND {org} AND {Days}");
+            var (summed, tail) = kind == SumKind.Session
+                ? ($"gateway_usage_daily WHERE {org}", LedgerSchema.Tail)
+                : ($"gateway_usage_sums WHERE kind = {(int)kind!} AND {SummedOrg(query.OrgId)}", UsageSums.Tail);
+            sources.Add($"SELECT {Columns(query, rolledUp: true)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {summed} AND {Days}");
+            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {tail} AND {(query.OrgId is null ? "1" : org)} AND {Days}");
             command.Parameters.AddWithValue("$first", range.FirstDay.ToString("O"));
             command.Parameters.AddWithValue("$end", range.EndDay.ToString("O"));
         }
@@ -55,6 +63,8 @@ internal static class BreakdownSql
         return "org_id = $org";
     }
 
+    static string SummedOrg(string? orgId) => orgId is null ? "1" : "org_id = $org";
+
     static string Columns(BreakdownQuery query, bool rolledUp) =>
         string.Concat(query.By.Select((dimension, i) => $"{Column(dimension, rolledUp)} AS d{i}, "));
 
@@ -67,8 +77,8 @@ internal static class BreakdownSql
         BreakdownDimension.Team => Optional("team_id", rolledUp),
         BreakdownDimension.Runner => Optional("runner_id", rolledUp),
         BreakdownDimension.Session => Optional("session_id", rolledUp),
-        BreakdownDimension.Hour => "ts / 3600000",
-        BreakdownDimension.Tag => "tag_value(tags, $tag)",
+        BreakdownDimension.Hour => rolledUp ? "CAST(bucket AS INTEGER)" : "ts / 3600000",
+        BreakdownDimension.Tag => rolledUp ? "tag_value(bucket, $tag)" : "tag_value(tags, $tag)",
         _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "not a dimension"),
     };
 

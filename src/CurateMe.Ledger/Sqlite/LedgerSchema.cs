@@ -92,6 +92,7 @@ internal static class LedgerSchema
         CREATE TABLE ledger_syncs (count INTEGER NOT NULL) STRICT;
         INSERT INTO ledger_syncs VALUES (0);
         """,
+        UsageSums.Schema,
     ];
 
     internal static string Insert { get; } =

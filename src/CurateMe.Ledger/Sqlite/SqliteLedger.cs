@@ -80,7 +80,25 @@ public sealed class SqliteLedger : IUsageLedger
         }
     }
 
-    public Task MaintainAsync(CancellationToken ct) => Task.CompletedTask;
+    public async Task MaintainAsync(CancellationToken ct)
+    {
+        for (var stretches = 0; stretches < UsageSums.MaxStretches; stretches++)
+        {
+            await _writing.WaitAsync(ct);
+            try
+            {
+                if (!await Task.Run(_writer.SumStretch, CancellationToken.None)) return;
+            }
+            catch (SqliteException e)
+            {
+                throw Unavailable("could not keep its sums up", e);
+            }
+            finally
+            {
+                _writing.Release();
+            }
+        }
+    }
 
     public Task<UsageRecord?> FindAsync(string orgId, RequestId id, CancellationToken ct) =>
         ReadAsync(connection => UsageSql.Find(connection, orgId, id), ct);

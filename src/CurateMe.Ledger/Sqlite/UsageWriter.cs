@@ -78,6 +78,20 @@ internal sealed class UsageWriter : IDisposable
         }
     }
 
+    /// <inheritdoc cref="UsageSums.SumStretch"/>
+    internal bool SumStretch()
+    {
+        try
+        {
+            return UsageSums.SumStretch(_connection);
+        }
+        catch
+        {
+            if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0) _rollback.Run();
+            throw;
+        }
+    }
+
     public void Dispose()
     {
         foreach (var statement in (RawStatement[])[_begin, _commit, _rollback, _insert, _rollUp, _rolledUp]) statement.Dispose();

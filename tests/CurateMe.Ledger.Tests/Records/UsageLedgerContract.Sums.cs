@@ -60,6 +60,9 @@ public abstract partial class UsageLedgerContract
         [BreakdownDimension.Tag, BreakdownDimension.Hour],
         [BreakdownDimension.Session, BreakdownDimension.Tag],
         [BreakdownDimension.Day, BreakdownDimension.Runner],
+        [BreakdownDimension.Hour, BreakdownDimension.Day, BreakdownDimension.Team],
+        [BreakdownDimension.Hour, BreakdownDimension.Key],
+        [BreakdownDimension.Tag, BreakdownDimension.Model, BreakdownDimension.Provider],
         [BreakdownDimension.Team, BreakdownDimension.Provider],
         [BreakdownDimension.Key, BreakdownDimension.Runner, BreakdownDimension.Session],
     ];

@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Globalization;
+using CurateMe.Bench.Ledger;
+using CurateMe.Ledger.Mongo;
+using CurateMe.Ledger.Records;
+using CurateMe.Ledger.Sqlite;
+
+// How long breakdowns of a month take:
+//   dotnet run -c Release --project bench/ledger -- sqlite DIRECTORY [RECORDS]
+//   dotnet run -c Release --project bench/ledger -- mongo mongodb://127.0.0.1:27017/some_empty_database [RECORDS]
+// Directory and database must be empty, and are left for looking at: delete them afterwards.
+if (args is not [("sqlite" or "mongo") and var store, var where, .. var rest])
+{
+    Console.Error.WriteLine("say: sqlite DIRECTORY [RECORDS], or mongo URL [RECORDS]");
+    return 2;
+}
+var count = rest is [var text] ? int.Parse(text, NumberStyles.AllowThousands, CultureInfo.InvariantCulture) : 5_000_000;
+var clock = new Clock(MonthOfRecords.End.AddDays(1).AddHours(6));
+await using IUsageLedger ledger = store == "sqlite"
+    ? SqliteLedger.Open(where, clock)
+    : await MongoLedger.OpenAsync(new MongoOptions { Url = where, SocketTimeout = TimeSpan.FromMinutes(10) }, clock, CancellationToken.None);
+
+// Writers of a month that goes on: nothing is late.
+var writing = Stopwatch.StartNew();
+var written = 0;
+var now = clock.Now;
+await Parallel.ForEachAsync(new MonthOfRecords(1, count).Batches(5_000), new ParallelOptions { MaxDegreeOfParallelism = store == "sqlite" ? 1 : 4 }, async (batch, ct) =>
+{
+    clock.Now = batch[^1].Timestamp;
+    await ledger.RecordAsync(batch, ct);
+    if (Interlocked.Add(ref written, batch.Length) % 500_000 == 0) Console.Error.WriteLine($"{written:N0} records, {written / writing.Elapsed.TotalSeconds:N0}/s");
+});
+Console.WriteLine($"{count:N0} records written in {writing.Elapsed.TotalSeconds:N0} s");
+clock.Now = now;
+var upkeep = Stopwatch.StartNew();
+await ledger.MaintainAsync(CancellationToken.None);
+Console.WriteLine($"upkeep {upkeep.Elapsed.TotalSeconds:N1} s");
+
+BreakdownDimension[][] questions =
+[
+    [BreakdownDimension.Model], [BreakdownDimension.Provider], [BreakdownDimension.Team], [BreakdownDimension.Key], [BreakdownDimension.Runner], [BreakdownDimension.Tag],
+    [BreakdownDimension.Hour], [BreakdownDimension.Day], [BreakdownDimension.Session], [BreakdownDimension.Day, BreakdownDimension.Model], [BreakdownDimension.Hour, BreakdownDimension.Model],
+    [BreakdownDimension.Day, BreakdownDimension.Tag],
+];
+var slow = 0;
+Console.WriteLine($"{"by",-14}{"rows",8}{"first ms",10}{"best ms",10}");
+foreach (var by in questions)
+{
+    var query = new BreakdownQuery { OrgId = MonthOfRecords.Org, From = MonthOfRecords.From, To = MonthOfRecords.End, By = by, TagName = "app" };
+    var times = new List<double>();
+    IReadOnlyList<BreakdownRow> rows = [];
+    for (var i = 0; i < 5; i++)
+    {
+        var asked = Stopwatch.GetTimestamp();
+        rows = await ledger.BreakdownAsync(query, CancellationToken.None);
+        times.Add(Stopwatch.GetElapsedTime(asked).TotalMilliseconds);
+    }
+    // Sessions are as many as an org makes, so nothing is promised of them.
+    slow += times.Min() >= 1_000 && !by.Contains(BreakdownDimension.Session) ? 1 : 0;
+    Console.WriteLine($"{string.Join('+', by).ToLowerInvariant(),-14}{rows.Count,8}{times[0],10:N0}{times.Min(),10:N0}");
+}
+return slow == 0 ? 0 : 1;
+
+sealed class Clock(DateTimeOffset now) : TimeProvider
+{
+    internal DateTimeOffset Now { get; set; } = now;
+
+    public override DateTimeOffset GetUtcNow() => Now;
+}

@@ -1,0 +1,85 @@
+using CurateMe.Ledger.Records;
+using Microsoft.Data.Sqlite;
+
+namespace CurateMe.Ledger.Sqlite;
+
+/// <summary>
+/// <c>gateway_usage_sums</c>: sums of all records up to the number in <c>gateway_usage_summed</c>, kept up beside the writing, a stretch of records at a time. As with the roll-up by
+/// session, questions add the records after that number, and read both as of one moment.
+/// </summary>
+internal static class UsageSums
+{
+    /// <summary>Records summed in one transaction: writers wait for it.</summary>
+    internal const int Stretch = 20_000;
+
+    /// <summary>Most stretches of one upkeep.</summary>
+    internal const int MaxStretches = 500;
+
+    /// <summary>So many records after the sums are worth adding up by a question; while there are more, it is answered without the sums.</summary>
+    internal const int MaxTail = 250_000;
+
+    /// <summary>The records that the sums do not have yet.</summary>
+    internal const string Tail = "gateway_usage NOT INDEXED WHERE seq > (SELECT through FROM gateway_usage_summed)";
+
+    internal const string Schema =
+        """
+        CREATE TABLE gateway_usage_sums (
+          kind INTEGER NOT NULL,
+          org_id TEXT NOT NULL,
+          period_day TEXT NOT NULL,
+          bucket TEXT NOT NULL,
+          key_id TEXT NOT NULL,
+          team_id TEXT NOT NULL,
+          model TEXT NOT NULL,
+          provider TEXT NOT NULL,
+          runner_id TEXT NOT NULL,
+          requests INTEGER NOT NULL,
+          cost_nano_usd INTEGER NOT NULL,
+          prompt_tokens INTEGER NOT NULL,
+          completion_tokens INTEGER NOT NULL,
+          PRIMARY KEY (kind, org_id, period_day, bucket, key_id, team_id, model, provider, runner_id)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE gateway_usage_summed (through INTEGER NOT NULL) STRICT;
+        INSERT INTO gateway_usage_summed VALUES (0);
+        """;
+
+    static readonly string Step =
+        $"""
+        BEGIN IMMEDIATE;
+        {Add(SumKind.Hour, "CAST(ts / 3600000 AS TEXT)", key: "''", team: "coalesce(team_id, '')", runner: "''")};
+        {Add(SumKind.Tags, "coalesce(tags, '')", key: "''", team: "''", runner: "''")};
+        {Add(SumKind.Plain, "''", key: "key_id", team: "coalesce(team_id, '')", runner: "coalesce(runner_id, '')")};
+        UPDATE gateway_usage_summed SET through = min(through + {Stretch}, coalesce((SELECT max(seq) FROM gateway_usage), 0));
+        COMMIT
+        """;
+
+    /// <summary>Sums the next stretch.</summary>
+    /// <returns>Whether there is another.</returns>
+    internal static bool SumStretch(SqliteConnection connection)
+    {
+        if (Lag(connection) == 0) return false;
+        SqliteFile.Execute(connection, Step);
+        return Lag(connection) > 0;
+    }
+
+    /// <summary>Records that are not in the sums yet.</summary>
+    internal static long Lag(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT coalesce((SELECT max(seq) FROM gateway_usage), 0) - (SELECT through FROM gateway_usage_summed)";
+        return (long)command.ExecuteScalar()!;
+    }
+
+    static string Add(SumKind kind, string bucket, string key, string team, string runner) =>
+        $"""
+        INSERT INTO gateway_usage_sums
+        SELECT {(int)kind}, org_id, period_day, {bucket}, {key}, {team}, model, provider, {runner}, count(*), sum(cost_nano_usd), sum(prompt_tokens), sum(completion_tokens)
+        FROM {Tail} AND seq <= (SELECT through FROM gateway_usage_summed) + {Stretch} GROUP BY 2, 3, 4, 5, 6, 7, 8, 9
+        ON CONFLICT DO UPDATE SET
+          requests = requests + excluded.requests,
+          cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd,
+          prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+          completion_tokens = completion_tokens + excluded.completion_tokens
+        """;
+}

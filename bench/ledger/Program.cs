@@ -15,7 +15,7 @@ if (args is not [("sqlite" or "mongo") and var store, var where, .. var rest])
     return 2;
 }
 var count = rest is [var text] ? int.Parse(text, NumberStyles.AllowThousands, CultureInfo.InvariantCulture) : 5_000_000;
-var clock = new Clock(MonthOfRecords.End.AddDays(1).AddHours(6));
+var clock = new BenchClock(MonthOfRecords.End.AddDays(1).AddHours(6));
 await using IUsageLedger ledger = store == "sqlite"
     ? SqliteLedger.Open(where, clock)
     : await MongoLedger.OpenAsync(new MongoOptions { Url = where, SocketTimeout = TimeSpan.FromMinutes(10) }, clock, CancellationToken.None);
@@ -60,10 +60,3 @@ foreach (var by in questions)
     Console.WriteLine($"{string.Join('+', by).ToLowerInvariant(),-14}{rows.Count,8}{times[0],10:N0}{times.Min(),10:N0}");
 }
 return slow == 0 ? 0 : 1;
-
-sealed class Clock(DateTimeOffset now) : TimeProvider
-{
-    internal DateTimeOffset Now { get; set; } = now;
-
-    public override DateTimeOffset GetUtcNow() => Now;
-}

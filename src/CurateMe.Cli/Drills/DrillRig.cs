@@ -9,7 +9,7 @@ using CurateMe.Client;
 namespace CurateMe.Cli.Drills;
 
 /// <summary>
-/// A gateway of its own with throw-away stores and the built-in simulator for every provider, an org with a team and a key, and what a shell needs to run a
+/// A gateway of its own with throw-away stores and the built-in simulator for its providers, an org with a team and a key, and what a shell needs to run a
 /// runbook's commands against it: the variables, and stand-ins for <c>ssh</c> and <c>docker</c> that do here what the commands would do there.
 /// </summary>
 sealed class DrillRig : IAsyncDisposable
@@ -26,6 +26,8 @@ sealed class DrillRig : IAsyncDisposable
     readonly HttpClient _http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 256 }) { Timeout = TimeSpan.FromSeconds(100) };
     readonly Containers _containers;
     DrillProcess? _gateway;
+    DrillProcess? _simulator;
+    Uri _provider = new("http://127.0.0.1:1");
     DrillProcess? _redis;
     int _redisPort;
 
@@ -34,6 +36,8 @@ sealed class DrillRig : IAsyncDisposable
         Root = root;
         _containers = new Containers(this);
     }
+
+    static string Dotnet => System.Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
 
     /// <summary>The checkout.</summary>
     public string Root { get; }
@@ -46,6 +50,9 @@ sealed class DrillRig : IAsyncDisposable
 
     /// <summary>Stands between the gateway and MongoDB; null on the embedded stores.</summary>
     public TcpRelay? Mongo { get; private set; }
+
+    /// <summary>Stands between the gateway and Redis; an operator's commands go to the server itself.</summary>
+    public TcpRelay? Redis { get; private set; }
     public Uri Address { get; private set; } = new("http://127.0.0.1:1");
     public bool MongoRuns { get; private set; }
     public bool RedisRuns => _redis is { HasExited: false };
@@ -66,6 +73,7 @@ sealed class DrillRig : IAsyncDisposable
             {
                 await rig.StartStoresAsync(mongoUrl);
             }
+            await rig.StartSimulatorAsync();
             rig.WriteStandIns();
             rig.SetEnvironment();
             await rig.StartGatewayAsync();
@@ -88,6 +96,15 @@ sealed class DrillRig : IAsyncDisposable
             directory = directory.Parent;
         }
         return directory?.FullName;
+    }
+
+    /// <summary>How a provider answers from here on, e.g. <c>{"latency_ms": 500, "only": "openai"}</c>; null as it should.</summary>
+    public async Task SimulateAsync(string? behaviour)
+    {
+        using var content = behaviour is null ? null : new StringContent(behaviour, Encoding.UTF8, "application/json");
+        using var request = new HttpRequestMessage(behaviour is null ? HttpMethod.Delete : HttpMethod.Put, new Uri(_provider, "/_sim/behaviour")) { Content = content };
+        using var answer = await _http.SendAsync(request);
+        answer.EnsureSuccessStatusCode();
     }
 
     /// <summary>Stops the gateway and starts it again on its data, with these settings from here on.</summary>
@@ -200,14 +217,20 @@ sealed class DrillRig : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _containers.Dispose();
-        if (_gateway is not null)
+        foreach (var process in (DrillProcess?[])[_gateway, _simulator])
         {
-            await _gateway.DisposeAsync();
+            if (process is not null)
+            {
+                await process.DisposeAsync();
+            }
         }
         await KillRedisAsync();
-        if (Mongo is not null)
+        foreach (var relay in (TcpRelay?[])[Mongo, Redis])
         {
-            await Mongo.DisposeAsync();
+            if (relay is not null)
+            {
+                await relay.DisposeAsync();
+            }
         }
         _http.Dispose();
         _directory.Delete(recursive: true);
@@ -224,23 +247,40 @@ sealed class DrillRig : IAsyncDisposable
         var options = (server.Query.Length > 0 ? server.Query + "&" : "?") + "directConnection=true&serverSelectionTimeoutMS=500&socketTimeoutMS=5000";
         var login = server.UserInfo.Length > 0 ? server.UserInfo + "@" : "";
         _gatewaySettings["MONGODB_URL"] = $"mongodb://{login}127.0.0.1:{Mongo.Port}{server.AbsolutePath}{options}";
-        _gatewaySettings["REDIS_URL"] = this["REDIS_URL"] = $"redis://127.0.0.1:{_redisPort}";
+        Redis = new TcpRelay("127.0.0.1", _redisPort);
+        _gatewaySettings["REDIS_URL"] = $"redis://127.0.0.1:{Redis.Port}";
+        this["REDIS_URL"] = $"redis://127.0.0.1:{_redisPort}";
+    }
+
+    // As the build lays it out beside this program.
+    string GatewayAssembly()
+    {
+        var configuration = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Name;
+        var assembly = Path.Combine(Root, "artifacts", "bin", "CurateMe.Gateway", configuration, "CurateMe.Gateway.dll");
+        return File.Exists(assembly) ? assembly : throw new CannotAskException($"{assembly} is not there; build the gateway first: dotnet build -c Release");
+    }
+
+    async Task StartSimulatorAsync()
+    {
+        var port = FreePort();
+        _provider = new Uri($"http://127.0.0.1:{port}");
+        _simulator = DrillProcess.Start(Dotnet, [GatewayAssembly(), "simulate", "--urls", _provider.ToString().TrimEnd('/')], _directory.FullName, new Dictionary<string, string>());
+        await _simulator.ListensAsync(port);
+        foreach (var row in (string[])["openai", "groq"])
+        {
+            _gatewaySettings[$"Providers__{row}__BaseUrl"] = $"{_provider}{row}{(row == "groq" ? "/openai" : "")}/v1";
+            _gatewaySettings[$"Providers__{row}__ApiKey"] = "sk-drill";
+        }
     }
 
     async Task StartGatewayAsync()
     {
-        var configuration = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Name;
-        var assembly = Path.Combine(Root, "artifacts", "bin", "CurateMe.Gateway", configuration, "CurateMe.Gateway.dll");
-        if (!File.Exists(assembly))
-        {
-            throw new CannotAskException($"{assembly} is not there; build the gateway first: dotnet build -c Release");
-        }
         var port = Address.Port > 1 ? Address.Port : FreePort();
         Address = new Uri($"http://127.0.0.1:{port}");
         this["CM_URL"] = Address.ToString().TrimEnd('/');
         _gateway = DrillProcess.Start(
-            System.Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
-            [assembly, "--demo", "--urls", this["CM_URL"]],
+            Dotnet,
+            [GatewayAssembly(), "--urls", this["CM_URL"]],
             _directory.FullName,
             new Dictionary<string, string>(_gatewaySettings, StringComparer.Ordinal)
             {

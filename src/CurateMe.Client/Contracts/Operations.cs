@@ -29,6 +29,17 @@ public sealed record GatewayMetrics
     public required IReadOnlyDictionary<string, long> Requests { get; init; }
 }
 
+/// <summary>Time of each stage of a request in the last five to ten minutes, of this gateway.</summary>
+public sealed record LatencyReport
+{
+    /// <summary>In the order of a request's life: auth, read, quote, govern, hold, upstream, settle.</summary>
+    public required IReadOnlyList<StageLatency> Stages { get; init; }
+}
+
+/// <param name="Count">Requests that passed it.</param>
+/// <param name="P50Ms">Milliseconds, at most an eighth too high; so are the others.</param>
+public sealed record StageLatency(string Stage, long Count, double P50Ms, double P95Ms, double P99Ms, double MaxMs);
+
 /// <param name="QueueDepth">Settled records that the ledger does not have yet.</param>
 /// <param name="OldestMs">Age of the oldest of them.</param>
 /// <param name="DlqDepth">Records set aside after the ledger refused them repeatedly.</param>

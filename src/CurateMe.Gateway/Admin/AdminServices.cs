@@ -5,6 +5,7 @@ using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Runners;
+using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Records;
 
 namespace CurateMe.Gateway.Admin;
@@ -67,6 +68,7 @@ static class AdminServices
         gateway.MapBudgets();
         gateway.MapCounterCosts();
         gateway.MapOperations();
+        gateway.MapLatency();
         gateway.MapAuditActions();
         gateway.MapReconciliation();
         gateway.MapRunners();

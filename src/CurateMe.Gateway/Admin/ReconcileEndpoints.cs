@@ -174,6 +174,12 @@ static class ReconcileEndpoints
         while (page.Count == PageSize);
     }
 
+    /// <summary>Drift of all orgs together in a day, in percent; null while the counters or the ledger are away.</summary>
+    public static async Task<double?> DriftAsync(DateOnly day, Catalogue catalogue, ICounterStore counters, IUsageLedger ledger, CounterResets resets, CancellationToken ct) =>
+        await CountersAsync(one: null, day, catalogue, counters, resets, ct) is { } live && await BookedAsync(one: null, day, ledger, ct) is { } booked
+            ? Drift(live.Spent + live.Reset, booked.Total)
+            : null;
+
     // Tenths of a percent in integers, rounded half away from zero.
     public static double Drift(NanoUsd counters, NanoUsd ledger)
     {

@@ -51,6 +51,7 @@ static class GatewayApp
         var app = builder.Build();
         DataPlane.Map(app, settings.Providers);
         HealthEndpoints.Map(app);
+        MetricsEndpoints.Map(app, settings);
         app.MapAdmin();
         var metrics = app.Services.GetRequiredService<RequestMetrics>();
         if (app.Services.GetService<DeadLetters>() is { } letters)
@@ -130,6 +131,10 @@ static class GatewayApp
         services.AddSingleton(new RefusalLogOptions(Path.Combine(settings.DataDirectory, "refusals")));
         services.AddSingleton<RefusalLog>();
         services.AddHostedService(s => s.GetRequiredService<RefusalLog>());
+        services.AddSingleton<PrometheusExport>();
+        services.AddSingleton<StoreWatch>();
+        services.AddHostedService(s => s.GetRequiredService<StoreWatch>());
+        services.AddHostedService<OtlpExport>();
         services.AddSingleton(_ => PromptHash.FromFile(settings.DataDirectory));
         services.AddProviderKeys(settings.MasterKey ?? (settings.Shared is null ? MasterKey.FromFile(settings.DataDirectory) : MasterKey.None), settings.Providers.Select(static p => p.Name));
         services.AddSingleton(settings.Idempotency);

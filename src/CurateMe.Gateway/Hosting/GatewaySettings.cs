@@ -5,6 +5,7 @@ using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Providers;
 using CurateMe.Gateway.Proxy;
+using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Mongo;
 using CurateMe.Ledger.Pricing;
@@ -30,6 +31,12 @@ sealed record GatewaySettings
 
     /// <summary><c>--demo</c>: the built-in simulator answers for every provider.</summary>
     public bool Demo { get; init; }
+
+    /// <summary><c>Metrics__Open</c>: whoever reaches the port may read <c>/metrics</c>.</summary>
+    public bool OpenMetrics { get; init; }
+
+    /// <summary>Null sends nothing.</summary>
+    public OtlpSettings? Otlp { get; init; }
     public required RecorderOptions Recorder { get; init; }
     public required JournalOptions Journal { get; init; }
     public required ForwardOptions Forward { get; init; }
@@ -52,6 +59,8 @@ sealed record GatewaySettings
             AdminToken = ReadAdminToken(configuration, faults),
             Demo = demo,
             MasterKey = ReadMasterKey(configuration, faults),
+            OpenMetrics = bool.TryParse(configuration["Metrics:Open"], out var open) && open,
+            Otlp = ReadOtlp(configuration, faults),
             Recorder = new RecorderOptions
             {
                 Workers = ReadNumber(configuration, "COST_RECORDER_WORKERS", 2, 1, 64, faults),
@@ -94,6 +103,25 @@ sealed record GatewaySettings
             faults.Add("REDIS_URL", "cannot be read: " + e.Message);
             return null;
         }
+    }
+
+    static OtlpSettings? ReadOtlp(IConfiguration configuration, ConfigurationFaults faults)
+    {
+        if (configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is not { Length: > 0 } text)
+        {
+            return null;
+        }
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("http" or "https"))
+        {
+            faults.Add("OTEL_EXPORTER_OTLP_ENDPOINT", "must be an address such as http://collector:4317");
+            return null;
+        }
+        var protocol = configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] is { Length: > 0 } given ? given : "grpc";
+        if (protocol is not ("grpc" or "http/protobuf"))
+        {
+            faults.Add("OTEL_EXPORTER_OTLP_PROTOCOL", "must be grpc or http/protobuf");
+        }
+        return new OtlpSettings(endpoint, protocol == "http/protobuf", configuration["OTEL_SERVICE_NAME"] is { Length: > 0 } name ? name : "curateme-gateway");
     }
 
     static string? ReadAdminToken(IConfiguration configuration, ConfigurationFaults faults)

@@ -40,7 +40,9 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
                     {
                         plain = await ReadPlainAsync(call, answer, hold, facts, policy, deadline.Token);
                     }
+                    exchange.Lap(Telemetry.Stage.Upstream);
                 }
+                exchange.Lap(Telemetry.Stage.Settle);
             }
             finally
             {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using CurateMe.Client;
 using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
@@ -14,6 +15,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     NanoUsd daySpent;
     RateFigures rate;
     double governanceMs = -1;
+    long lap = System.Diagnostics.Stopwatch.GetTimestamp();
 
     public HttpContext Http { get; } = http;
     public Dialect Dialect { get; } = dialect;
@@ -25,6 +27,21 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     /// <summary>Timestamp of the same instant, for durations.</summary>
     public long Started { get; } = started;
     public Principal? Principal { get; set; }
+
+    /// <summary>Takes the time of each stage; null where nobody wants it.</summary>
+    public StageTimes? Stages { get; init; }
+
+    /// <summary>Ends a stage; the next one begins.</summary>
+    public void Lap(Stage stage)
+    {
+        if (Stages is { } stages)
+        {
+            var now = System.Diagnostics.Stopwatch.GetTimestamp();
+            stages.Record(stage, now - lap);
+            lap = now;
+        }
+    }
+
     public string? ApprovalId { get; set; }
 
     /// <summary>Null for requests without an idempotency key.</summary>
@@ -109,7 +126,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     /// <summary>Answers with a refusal, in the shape that the dialect's clients expect.</summary>
     public async Task RefuseAsync(RefusedException refusal)
     {
-        Telemetry.RefusalLog.Note(this, refusal.Code);
+        RefusalLog.Note(this, refusal.Code);
         var response = Http.Response;
         if (response.HasStarted || ClientLeft)
         {

@@ -54,7 +54,7 @@ sealed partial class RequestPipeline(
     public async Task HandleAsync(HttpContext http, Route route)
     {
         var now = time.GetUtcNow();
-        var exchange = new Exchange(http, route.Dialect, RequestId.New(now), now, time.GetTimestamp());
+        var exchange = new Exchange(http, route.Dialect, RequestId.New(now), now, time.GetTimestamp()) { Stages = metrics.Stages };
         try
         {
             await RunAsync(exchange, route);
@@ -105,6 +105,7 @@ sealed partial class RequestPipeline(
         var request = exchange.Http.Request;
         var found = keys.FindAsync(PresentedKey.Find(request, out var keyFromOwnHeader), exchange.Http.RequestAborted);
         var principal = exchange.Principal = Authentication.Require(await found, exchange);
+        exchange.Lap(Stage.Auth);
 
         // 2
         RequireType(request, route.Dialect);
@@ -120,6 +121,8 @@ sealed partial class RequestPipeline(
                 return;
             }
         }
+
+        exchange.Lap(Stage.Read);
 
         // 3, 4
         await RefuseForeignAsync(exchange, facts, principal);
@@ -140,6 +143,7 @@ sealed partial class RequestPipeline(
             wish = wish.Covering(other.Wish);
         }
 
+        exchange.Lap(Stage.Quote);
         var caller = await sessions.ResolveAsync(
             principal, CallerLabels.Read(request, "X-CM-Runner-ID"), CallerLabels.Read(request, "X-CM-Session-ID"), exchange.Http.RequestAborted);
         var approval = await approvals.CheckAsync(
@@ -150,6 +154,8 @@ sealed partial class RequestPipeline(
             await exchange.AwaitApprovalAsync(pending);
             return;
         }
+
+        exchange.Lap(Stage.Govern);
 
         // 5
         var record = Record(exchange, route, facts, target, in caller, body);
@@ -162,6 +168,7 @@ sealed partial class RequestPipeline(
             (hold, outcome, record) = await QueueAsync(exchange, record, caller.Path, wish, approval.Used);
         }
         exchange.Held(in outcome);
+        exchange.Lap(Stage.Hold);
         if (hold is null)
         {
             if (approval.Used is { } used)
@@ -198,8 +205,11 @@ sealed partial class RequestPipeline(
             signals.OnSettled(caller.Path);
             pulses.OnSettled(principal, record);
             queue.OnEnded(principal);
+            if (record.Status != RecordStatus.Held)
+            {
+                metrics.OnSettled(record, exchange.Http);
+            }
         }
-        metrics.OnSettled(record);
     }
 
     // The record is that of the admission, not of the arrival.
@@ -337,7 +347,7 @@ sealed partial class RequestPipeline(
 
     async Task RefuseAsync(Exchange exchange, RefusedException refusal)
     {
-        metrics.OnRefused(refusal.Code, exchange.Principal?.OrgId);
+        metrics.OnRefused(refusal.Code, exchange);
         exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
         try
         {

@@ -52,6 +52,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         ["GetBudgets"] = AdminRight.Read,
         ["SetNodeLimits"] = AdminRight.Change,
         ["GetGatewayMetrics"] = AdminRight.Platform,
+        ["GetLatency"] = AdminRight.Platform,
         ["ListAudit"] = AdminRight.Read,
         ["GetCostsToday"] = AdminRight.Read,
         ["ReconcileCosts"] = AdminRight.Change,

@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
+import { createAnthropic } from '@ai-sdk/anthropic';
+import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import { GoogleGenAI } from '@google/genai';
+import { ChatAnthropic } from '@langchain/anthropic';
+import { ChatGoogleGenerativeAI } from '@langchain/google-genai';
 import { ChatOpenAI } from '@langchain/openai';
-import { generateObject, generateText, streamText } from 'ai';
+import { generateObject, generateText, streamText, tool } from 'ai';
 import OpenAI from 'openai';
 import { z } from 'zod';
 import { startGateway } from './gateway.js';
@@ -87,6 +91,11 @@ describe('@anthropic-ai/sdk', () => {
     assert.ok(seen.content[0].text);
   });
 
+  test('structured output', async () => {
+    const shaped = await client().messages.create({ ...request, tools: [{ name: 'place', input_schema: schema }], tool_choice: { type: 'tool', name: 'place' } });
+    assert.equal(typeof shaped.content.at(-1).input.city, 'string');
+  });
+
   test('errors are its own', async () => {
     await assert.rejects(client().messages.create({ ...request, model: 'no-such-model' }), (e) => e instanceof Anthropic.PermissionDeniedError && e.error.error.code === 'model_not_priced');
   });
@@ -105,37 +114,102 @@ describe('@google/genai', () => {
     assert.ok((await client().models.countTokens({ model: 'gemini-2.5-flash', contents: 'ping' })).totalTokens > 0);
   });
 
+  test('tools and vision', async () => {
+    const called = await client().models.generateContent({ model: 'gemini-2.5-flash', contents: 'ping', config: { tools: [{ functionDeclarations: [{ name: 'weather', parametersJsonSchema: schema }] }], toolConfig: { functionCallingConfig: { mode: 'ANY' } } } });
+    assert.equal(called.functionCalls[0].name, 'weather');
+    const seen = await client().models.generateContent({ model: 'gemini-2.5-flash', contents: [{ role: 'user', parts: [{ inlineData: { mimeType: 'image/png', data: png } }, { text: 'what is it' }] }] });
+    assert.ok(seen.text);
+  });
+
   test('errors are its own', async () => {
     await assert.rejects(client().models.generateContent({ model: 'no-such-model', contents: 'ping' }), (e) => e.status === 403);
   });
 });
 
 describe('Vercel AI SDK', () => {
-  const openai = () => createOpenAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1/openai` });
+  const makers = {
+    openai: () => createOpenAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1/openai` }).chat('gpt-4o'),
+    'openai responses': () => createOpenAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1/openai` })('gpt-4o'),
+    anthropic: () => createAnthropic({ apiKey: gateway.key, baseURL: `${gateway.url}/v1/anthropic` })('claude-sonnet-4-5'),
+    google: () => createGoogleGenerativeAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1/google/v1beta` })('gemini-2.5-flash'),
+  };
+  const weather = tool({ description: 'weather of a city', inputSchema: z.object({ city: z.string() }) });
 
-  test('text, stream, object', async () => {
-    assert.ok((await generateText({ model: openai().chat('gpt-4o-mini'), prompt: 'ping' })).text);
-    let text = '';
-    for await (const piece of streamText({ model: openai()('gpt-4o-mini'), prompt: 'ping' }).textStream) text += piece;
-    assert.ok(text);
-    const { object } = await generateObject({ model: openai().chat('gpt-4o-mini'), prompt: 'ping', schema: z.object({ city: z.string() }) });
-    assert.equal(typeof object.city, 'string');
+  for (const [name, model] of Object.entries(makers)) {
+    test(`${name}: text, stream, tool, vision`, async () => {
+      const plain = await generateText({ model: model(), maxOutputTokens: 500, prompt: 'ping' });
+      assert.ok(plain.text);
+      assert.ok(plain.usage.outputTokens > 0);
+      let text = '';
+      for await (const piece of streamText({ model: model(), maxOutputTokens: 500, prompt: 'ping' }).textStream) text += piece;
+      assert.ok(text);
+      const called = await generateText({ model: model(), maxOutputTokens: 500, prompt: 'ping', tools: { weather }, toolChoice: 'required' });
+      assert.equal(called.toolCalls[0].toolName, 'weather');
+      const seen = await generateText({ model: model(), maxOutputTokens: 500, messages: [{ role: 'user', content: [{ type: 'text', text: 'what is it' }, { type: 'image', image: Buffer.from(png, 'base64'), mediaType: 'image/png' }] }] });
+      assert.ok(seen.text);
+    });
+  }
+
+  for (const name of ['openai', 'google']) {
+    test(`${name}: object`, async () => {
+      const { object } = await generateObject({ model: makers[name](), prompt: 'ping', schema: z.object({ city: z.string() }) });
+      assert.equal(typeof object.city, 'string');
+    });
+  }
+
+  test('a refusal is no reason to try again', async () => {
+    for (const model of [createOpenAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1/openai` }).chat('no-such-model'), createAnthropic({ apiKey: gateway.key, baseURL: `${gateway.url}/v1/anthropic` })('no-such-model')]) {
+      await assert.rejects(generateText({ model, prompt: 'ping' }), (e) => e.statusCode === 403 && e.isRetryable === false);
+    }
   });
 });
 
 describe('LangChain JS', () => {
-  const model = () => new ChatOpenAI({ model: 'gpt-4o-mini', apiKey: gateway.key, configuration: { baseURL: `${gateway.url}/v1/openai` } });
+  const makers = {
+    openai: () => new ChatOpenAI({ model: 'gpt-4o', apiKey: gateway.key, configuration: { baseURL: `${gateway.url}/v1/openai` } }),
+    anthropic: () => new ChatAnthropic({ model: 'claude-sonnet-4-5', apiKey: gateway.key, anthropicApiUrl: `${gateway.url}/v1/anthropic` }),
+    google: () => new ChatGoogleGenerativeAI({ model: 'gemini-2.5-flash', apiKey: gateway.key, baseUrl: `${gateway.url}/v1/google` }),
+  };
+  const weather = { name: 'weather', description: 'weather of a city', schema: z.object({ city: z.string() }) };
 
-  test('invoke and stream', async () => {
-    assert.ok((await model().invoke('ping')).content);
-    let text = '';
-    for await (const chunk of await model().stream('ping')) text += chunk.content;
-    assert.ok(text);
+  for (const [name, model] of Object.entries(makers)) {
+    test(`${name}: invoke, stream, tool, vision`, async () => {
+      assert.ok((await model().invoke('ping')).content);
+      let text = '';
+      for await (const chunk of await model().stream('ping')) text += typeof chunk.content === 'string' ? chunk.content : chunk.content.map((part) => part.text ?? '').join('');
+      assert.ok(text);
+      const called = await model().bindTools([weather], { tool_choice: name === 'openai' ? 'required' : 'any' }).invoke('ping');
+      assert.equal(called.tool_calls[0].name, 'weather');
+      const picture = name === 'anthropic' ? { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } } : { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } };
+      assert.ok((await model().invoke([{ role: 'user', content: [{ type: 'text', text: 'what is it' }, picture] }])).content);
+    });
+  }
+
+  test('structured output', async () => {
+    const shaped = await makers.openai().withStructuredOutput(z.object({ city: z.string() }), { name: 'place', method: 'jsonSchema', strict: true }).invoke('ping');
+    assert.equal(typeof shaped.city, 'string');
+  });
+
+  test('a refusal is no reason to try again', async () => {
+    const model = new ChatOpenAI({ model: 'no-such-model', apiKey: gateway.key, configuration: { baseURL: `${gateway.url}/v1/openai` } });
+    await assert.rejects(model.invoke('ping'), (e) => e.status === 403);
+  });
+});
+
+describe('Idempotency keys', () => {
+  test('openai: the same key gives the same answer, charged once', async () => {
+    const client = new OpenAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1/openai` });
+    const ask = () => client.chat.completions.create({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'once' }] }, { headers: { 'Idempotency-Key': 'clients-once' } }).withResponse();
+    const first = await ask();
+    const again = await ask();
+    assert.deepEqual(again.data, first.data);
+    assert.equal(again.response.headers.get('idempotent-replayed'), 'true');
+    assert.equal(again.response.headers.get('x-cm-original-request-id'), first.response.headers.get('x-cm-request-id'));
   });
 });
 
 test('every call is in the ledger, told by the provider and within its hold', async () => {
-  const records = await gateway.records(20);
+  const records = await gateway.records(50);
   for (const record of records) {
     assert.equal(record.usage_source, 'provider', `${record.endpoint} ${record.model}`);
     assert.ok(record.cost_nano_usd <= record.hold_nano_usd, `${record.endpoint} ${record.model}`);

@@ -34,7 +34,7 @@ export async function startGateway() {
       const admin = { Authorization: `Bearer ${token}` };
       const orgs = await (await fetch(`${url}/api/v1/admin/orgs`, { headers: admin })).json();
       for (let i = 0; ; i++) {
-        const answer = await fetch(`${url}/api/v1/admin/gateway/usage?limit=100&sort=time_desc`, { headers: { ...admin, 'X-Org-ID': orgs.data[0].org_id } });
+        const answer = await fetch(`${url}/api/v1/admin/gateway/usage?limit=${Math.max(100, count)}&sort=time_desc`, { headers: { ...admin, 'X-Org-ID': orgs.data[0].org_id } });
         const { data } = await answer.json();
         if (data.length >= count) return data;
         if (i === 300) throw new Error(`${data.length} records, not ${count}`);

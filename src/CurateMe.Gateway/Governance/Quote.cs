@@ -27,7 +27,8 @@ readonly struct Quote
     public bool OutputCosts => tokenPico > 0;
 
     /// <exception cref="RefusedException">Something of unknown size goes in and the model has no known limit, or a dearer tier has no price.</exception>
-    public static Quote Of(RequestFacts facts, ModelPrice price, ServiceTier autoTier = ServiceTier.Standard)
+    /// <param name="saving">Tokens that the text of the prompt has at least fewer than its bound says.</param>
+    public static Quote Of(RequestFacts facts, ModelPrice price, ServiceTier autoTier = ServiceTier.Standard, long saving = 0)
     {
         var tier = facts.TierIsAuto ? autoTier : facts.Tier;
         if (tier is ServiceTier.Priority or ServiceTier.Fast && !price.IsPriced(tier) && !price.IsFree)
@@ -38,7 +39,7 @@ readonly struct Quote
                 "Ask for the standard tier, or add the prices.",
                 "service_tier");
         }
-        var text = InputTokenBound(facts, price);
+        var text = InputTokenBound(facts, price, saving);
         var input = facts.Input;
         facts.AddBounds(price, ref input);
         var bound = new Bound(price, tier, text + input.PromptTokens - input[BilledUnit.InputToken]);
@@ -68,7 +69,7 @@ readonly struct Quote
         return left < 0 ? -1 : tokenPico == 0 ? long.MaxValue : (long)Int128.Min(left / tokenPico, long.MaxValue);
     }
 
-    static long InputTokenBound(RequestFacts facts, ModelPrice price)
+    static long InputTokenBound(RequestFacts facts, ModelPrice price, long saving)
     {
         var limit = price.MaxInputTokens;
         if (facts.UnknownInput)
@@ -78,7 +79,7 @@ readonly struct Quote
                 $"The request refers to a file, and the price list knows no context limit of {price.Model} that would bound its cost.",
                 "Send the content inline, or add the model's limit to the price list."));
         }
-        var bound = facts.Input[BilledUnit.InputToken] + ((long)facts.Images * price.MaxTokensPerImage);
+        var bound = facts.Input[BilledUnit.InputToken] - saving + ((long)facts.Images * price.MaxTokensPerImage);
         return limit is { } most ? Math.Min(bound, most) : bound;
     }
 

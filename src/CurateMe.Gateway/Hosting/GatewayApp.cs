@@ -3,6 +3,7 @@ using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Health;
 using CurateMe.Gateway.Idempotency;
+using CurateMe.Gateway.InputBounds;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Protection;
 using CurateMe.Gateway.ProviderKeys;
@@ -139,6 +140,7 @@ static class GatewayApp
         services.AddProviderKeys(settings.MasterKey ?? (settings.Shared is null ? MasterKey.FromFile(settings.DataDirectory) : MasterKey.None), settings.Providers.Select(static p => p.Name));
         services.AddSingleton(settings.Idempotency);
         services.AddSingleton<IdempotentCalls>();
+        services.AddSingleton<InputHabits>();
         services.AddSingleton<Pulses>();
         services.AddSingleton<KeyGuard>();
         services.AddHostedService(s => s.GetRequiredService<KeyGuard>());

@@ -169,6 +169,7 @@ sealed record GatewaySettings
         return new ForwardOptions
         {
             MaxBodyBytes = ReadNumber(configuration, "Forward:MaxBodyBytes", standard.MaxBodyBytes, 1024, 256 << 20, faults),
+            TightenInput = ReadFlag(configuration, "Forward:TightenInput", standard.TightenInput, faults),
             Retries = ReadNumber(configuration, "Forward:Retries", standard.Retries, 0, 10, faults),
             ConnectTimeout = ReadSeconds(configuration, "Forward:ConnectTimeoutSeconds", standard.ConnectTimeout, faults),
             TotalTimeout = ReadSeconds(configuration, "Forward:TotalTimeoutSeconds", standard.TotalTimeout, faults),
@@ -241,6 +242,20 @@ sealed record GatewaySettings
         {
             files.ForEach(static f => f.Item2.Dispose());
         }
+    }
+
+    static bool ReadFlag(IConfiguration configuration, string key, bool standard, ConfigurationFaults faults)
+    {
+        if (configuration[key] is not { Length: > 0 } text)
+        {
+            return standard;
+        }
+        if (bool.TryParse(text, out var value))
+        {
+            return value;
+        }
+        faults.Add(key.Replace(":", "__", StringComparison.Ordinal), "is neither true nor false");
+        return standard;
     }
 
     static TimeSpan ReadSeconds(IConfiguration configuration, string key, TimeSpan standard, ConfigurationFaults faults) =>

@@ -36,6 +36,9 @@ sealed class ForwardOptions
     /// <summary>Largest single event of a stream, in bytes; a larger one passes unread and the answer is priced by estimate.</summary>
     public int MaxEventBytes { get; set; } = 4 << 20;
 
+    /// <summary>Whether what was learnt of a model makes the bound of its text tighter than one token a byte.</summary>
+    public bool TightenInput { get; set; } = true;
+
     /// <summary>A hold lives longer than any call, so that no live call's hold expires.</summary>
     public TimeSpan HoldTimeToLive => TotalTimeout + TimeSpan.FromMinutes(1);
 }

@@ -2,6 +2,7 @@ using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Idempotency;
+using CurateMe.Gateway.InputBounds;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Protection;
 using CurateMe.Gateway.ProviderKeys;
@@ -38,6 +39,7 @@ sealed partial class RequestPipeline(
     AnswerDelivery delivery,
     ResponseOwners owners,
     IdempotentCalls idempotent,
+    InputHabits habits,
     Keyring ring,
     PromptHash prompts,
     RequestMetrics metrics,
@@ -135,9 +137,14 @@ sealed partial class RequestPipeline(
             await delivery.PassFreeAsync(new Call(exchange, target, url, body, Renamed(route.Dialect, body, facts, target), providerKey) { Stored = stored });
             return;
         }
-        var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier);
+        if (route.Dialect.RequestType == "application/json")
+        {
+            facts.Input[BilledUnit.InputToken] += Normalization.Growth(body.Span);
+        }
+        var fewer = habits.Measure(facts, body.Span);
+        var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier, habits.Saving(facts, target.Price, fewer));
         var wish = Admission.Size(in quote, facts, target.Price, policy, route.Dialect);
-        var fallbacks = policy.Fallbacks.Count == 0 ? [] : Fallbacks(route, facts, principal, target);
+        var fallbacks = policy.Fallbacks.Count == 0 ? [] : Fallbacks(route, facts, principal, target, fewer);
         foreach (var other in fallbacks)
         {
             wish = wish.Covering(other.Wish);
@@ -210,6 +217,7 @@ sealed partial class RequestPipeline(
                 metrics.OnSettled(record, exchange.Http);
             }
         }
+        habits.Learn(facts, target.Price, record, fewer);
     }
 
     // The record is that of the admission, not of the arrival.
@@ -260,7 +268,7 @@ sealed partial class RequestPipeline(
     readonly record struct Fallback(Target Target, Quote Quote, Wish Wish);
 
     // Those of the policy's fallbacks that speak the same dialect and that this key may use; the others are passed over.
-    List<Fallback> Fallbacks(Route route, RequestFacts facts, Principal principal, Target first)
+    List<Fallback> Fallbacks(Route route, RequestFacts facts, Principal principal, Target first, long fewer)
     {
         List<Fallback> found = [];
         var policy = principal.Policy;
@@ -274,7 +282,7 @@ sealed partial class RequestPipeline(
                 {
                     continue;
                 }
-                var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier);
+                var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier, habits.Saving(facts, target.Price, fewer));
                 found.Add(new Fallback(target, quote, Admission.Size(in quote, facts, target.Price, policy, route.Dialect)));
             }
             catch (RefusedException)

@@ -18,17 +18,22 @@ static class CommandLine
     /// <summary>The gateway could not be asked.</summary>
     public const int CouldNotAsk = 2;
 
-    public static async Task<int> RunAsync(string[] args, Gateway gateway, TextWriter output, TextWriter errors)
+    public static async Task<int> RunAsync(string[] args, Gateway gateway, TextWriter standardOutput, TextWriter errors)
     {
+        await using var output = new AnswerWriter(standardOutput);
+        var table = new Option<bool>("--table") { Description = "Tables for people instead of JSON.", Recursive = true };
         var root = new RootCommand("Operates a CurateMe gateway: CM_URL says where (http://localhost:8002), ADMIN_TOKEN opens it.")
         {
-            AnalyticsCommand.Create(gateway, output),
+            AnalyticsCommand.Create(gateway, output, errors),
             ErrorsCommand.Create(gateway, output),
             AuditCommand.Create(gateway, output),
+            UsageCommand.Create(gateway, output, errors),
             DrillCommand.Create(gateway.Environment, output, errors),
             PricesCommand.Create(gateway, output, errors, TimeProvider.System),
+            table,
         };
         var parsed = root.Parse(args);
+        output.Table = parsed.GetValue(table);
         var configuration = new InvocationConfiguration { Output = output, Error = errors, EnableDefaultExceptionHandler = false };
         try
         {
@@ -40,14 +45,14 @@ static class CommandLine
             await errors.WriteLineAsync($"{refused.Error.Message} {refused.Error.Remediation}".Trim());
             return refused.Status is 401 or 403 or >= 500 ? CouldNotAsk : Problem;
         }
-        catch (Exception failure) when (failure is CannotAskException or HttpRequestException or JsonException or TaskCanceledException)
+        catch (Exception failure) when (failure is CannotAskException or HttpRequestException or JsonException or TaskCanceledException or IOException)
         {
             await errors.WriteLineAsync(failure.Message);
             return CouldNotAsk;
         }
     }
 
-    /// <summary>Prints an answer as indented JSON.</summary>
+    /// <summary>Prints an answer as indented JSON, or as a table where that was asked for.</summary>
     public static void Print<T>(TextWriter output, T answer, JsonTypeInfo<T> type) where T : class
     {
         using var buffer = new MemoryStream();
@@ -55,6 +60,12 @@ static class CommandLine
         {
             JsonSerializer.Serialize(writer, answer, type);
         }
-        output.WriteLine(System.Text.Encoding.UTF8.GetString(buffer.ToArray()));
+        var json = System.Text.Encoding.UTF8.GetString(buffer.ToArray());
+        if (output is AnswerWriter { Table: true })
+        {
+            output.Write(Tables.Of(System.Text.Json.Nodes.JsonNode.Parse(json)));
+            return;
+        }
+        output.WriteLine(json);
     }
 }

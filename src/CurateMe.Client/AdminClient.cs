@@ -27,6 +27,9 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
 {
     static readonly AdminJson Json = AdminJson.Default;
 
+    /// <summary>The org that calls are about; null leaves it to each call.</summary>
+    public string? OrgId => orgId;
+
     /// <summary>The same gateway and token, another org.</summary>
     public AdminClient For(string org) => new(http, token, org);
 
@@ -192,6 +195,22 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
     public Task<WebhookDelivery> ReplayDeliveryAsync(string webhook, string delivery, CancellationToken ct = default) =>
         SendAsync(HttpMethod.Post, $"{WebhookPath(webhook)}/deliveries/{Uri.EscapeDataString(delivery)}/replay", content: null, Json.WebhookDelivery, ct);
 
+    /// <summary>The body of an answer of any size, as it comes; the caller disposes of it.</summary>
+    /// <param name="query">Parameters; those that are null are left out.</param>
+    public async Task<Stream> DownloadAsync(string path, IEnumerable<KeyValuePair<string, string?>> query, CancellationToken ct = default)
+    {
+        using var request = Request(HttpMethod.Get, path + Query([.. query.Select(static q => (q.Key, (object?)q.Value))]));
+        var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct).ConfigureAwait(false);
+        if (response.IsSuccessStatusCode)
+        {
+            return await response.Content.ReadAsStreamAsync(ct).ConfigureAwait(false);
+        }
+        using (response)
+        {
+            throw new AdminRefusedException((int)response.StatusCode, await ErrorAsync(response, ct).ConfigureAwait(false));
+        }
+    }
+
     static string WebhookPath(string? webhook = null) => "/api/v1/admin/webhooks" + (webhook is null ? "" : "/" + Uri.EscapeDataString(webhook));
 
     static string KeyPath(string key) => $"/api/v1/admin/keys/{Uri.EscapeDataString(key)}";
@@ -222,18 +241,25 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
 
     async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken ct)
     {
-        using var request = new HttpRequestMessage(method, path) { Content = content };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        if (orgId is not null)
-        {
-            request.Headers.Add("X-Org-ID", orgId);
-        }
+        using var request = Request(method, path);
+        request.Content = content;
         using var response = await http.SendAsync(request, ct).ConfigureAwait(false);
         if (!response.IsSuccessStatusCode)
         {
             throw new AdminRefusedException((int)response.StatusCode, await ErrorAsync(response, ct).ConfigureAwait(false));
         }
         return await response.Content.ReadFromJsonAsync(type, ct).ConfigureAwait(false) ?? throw new JsonException($"The gateway answered {path} with null.");
+    }
+
+    HttpRequestMessage Request(HttpMethod method, string path)
+    {
+        var request = new HttpRequestMessage(method, path);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (orgId is not null)
+        {
+            request.Headers.Add("X-Org-ID", orgId);
+        }
+        return request;
     }
 
     static async Task<ErrorBody> ErrorAsync(HttpResponseMessage response, CancellationToken ct)

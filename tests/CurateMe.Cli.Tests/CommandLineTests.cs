@@ -123,4 +123,74 @@ public sealed class CommandLineTests
         Assert.Equal(2, (await RunAsync(gateway, name => name == "CM_URL" ? "nowhere" : "x", "analytics", "health")).Code);
         Assert.Null(gateway.Request);
     }
+
+    [Fact]
+    public async Task Table_ForOneAnswer_IsALineForEachField()
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, Today("0.5"));
+        var (code, output, _) = await RunAsync(gateway, Environment, "analytics", "costs", "today", "--table");
+        Assert.Equal(0, code);
+        var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains(lines, static l => l.StartsWith("redis_daily_total  ", StringComparison.Ordinal) && l.EndsWith(" 42.15", StringComparison.Ordinal));
+        Assert.DoesNotContain(lines, static l => l.Contains("nano_usd", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Table_ForAList_IsARowForEachEntry_WithoutEmptyColumns()
+    {
+        const string errors = """
+            {"data":[{"source":"gateway","code":"non_atomic_fallback","count":12,"first_at":"2026-05-04T14:32:01Z","last_at":"2026-05-04T14:33:01Z","last_message":"org_a: a hold was granted"},
+                     {"source":"gateway","code":"x","count":3,"first_at":"2026-05-04T14:32:01Z","last_at":"2026-05-04T14:33:01Z","last_message":"m"}],"next_cursor":null}
+            """;
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, errors);
+        var lines = (await RunAsync(gateway, Environment, "--table", "errors", "by-source", "gateway")).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(4, lines.Length);
+        Assert.StartsWith("source   code                 count  first_at", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("gateway  non_atomic_fallback     12  2026-05-04T14:32:01Z", lines[2], StringComparison.Ordinal);
+        using var empty = new ScriptedGateway(HttpStatusCode.OK, """{"data":[],"next_cursor":null}""");
+        Assert.Equal("none\n", (await RunAsync(empty, Environment, "--table", "errors", "by-source", "gateway")).Output);
+    }
+
+    [Theory]
+    [InlineData("GET /api/v1/admin/gateway/usage?from=2026-03-01&to=2026-04-01&format=csv&sort=time_asc", "--format", "csv")]
+    [InlineData("GET /api/v1/admin/gateway/requests?from=2026-03-01&to=2026-04-01&format=csv", "--requests")]
+    [InlineData("GET /api/v1/admin/gateway/requests?from=2026-03-01&to=2026-04-01&format=json&outcome=forwarded", "--format", "json")]
+    public async Task UsageExport_CopiesWhatTheGatewayStreams(string request, params string[] more)
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, "request_id,ts\r\ngw_1,2026\r\n");
+        var (code, output, errors) = await RunAsync(gateway, Environment, ["usage", "export", "--from", "2026-03-01", "--to", "2026-04-01", "--org", "org_a", .. more]);
+        Assert.Equal((0, "request_id,ts\r\ngw_1,2026\r\n", ""), (code, output, errors));
+        Assert.Equal((request, "org_a"), (gateway.Request, gateway.Org));
+    }
+
+    [Fact]
+    public async Task UsageExport_ToAFile_AndWhenRefused()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            using var gateway = new ScriptedGateway(HttpStatusCode.OK, "request_id,ts\r\n");
+            Assert.Equal((0, "", ""), await RunAsync(gateway, Environment, "usage", "export", "--org", "org_a", "-o", path));
+            Assert.Equal("request_id,ts\r\n", await File.ReadAllTextAsync(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+        using var refusing = new ScriptedGateway(HttpStatusCode.BadRequest, """{"error":{"message":"`from` must be a time.","type":"t","param":"from","code":"c","gateway_error_code":"g"}}""");
+        Assert.Equal((1, "", "`from` must be a time."), await RunAsync(refusing, Environment, "usage", "export", "--from", "x") is var (code, output, errors) ? (code, output, errors.Trim()) : default);
+        Assert.Equal(2, (await RunAsync(refusing, Environment, "usage", "export", "--format", "xml")).Code);
+    }
+
+    [Fact]
+    public async Task Reconcile_OfAllOrgs_GoesOneByOne()
+    {
+        // Every answer is a page of one org, and reads as a page of one result too.
+        using var gateway = new ScriptedGateway(
+            HttpStatusCode.OK,
+            """{"data":[{"org_id":"org_a","name":"A","tier":"free","suspended":false,"created_at":"2026-01-01T00:00:00Z","date":"2026-03-17","changed":2,"reset_in_force":false,"counters":[]}],"next_cursor":null}""");
+        var (code, output, _) = await RunAsync(gateway, Environment, "analytics", "costs", "reconcile");
+        Assert.Equal((0, "POST /gateway/admin/costs/reconcile"), (code, gateway.Request));
+        Assert.Equal(2, (int)JsonNode.Parse(output)!["data"]![0]!["changed"]!);
+    }
 }

@@ -18,16 +18,21 @@ static class AnalyticsCommand
     /// <summary>Drift up to this many percent is records on their way.</summary>
     const double NormalDrift = 2;
 
-    public static Command Create(Gateway gateway, TextWriter output)
+    const int OrgsAtOnce = 100;
+
+    /// <summary>How often a replay that takes long is looked at.</summary>
+    static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    public static Command Create(Gateway gateway, TextWriter output, TextWriter errors)
     {
         var org = new Option<string?>("--org") { Description = "One org; else ORG_ID, else all." };
         var date = new Option<DateOnly?>("--date") { Description = "A UTC day, e.g. 2026-03-17; today when not given." };
         var today = new Command("today", "Live counters beside the ledger. Exit code 1 when they differ by 2 % or more.") { org };
         today.SetAction((parsed, ct) => TodayAsync(gateway, parsed.GetValue(org), output, ct));
         var reconcile = new Command("reconcile", "Rebuilds the counters from the ledger and prints what changed, per org.") { org, date };
-        reconcile.SetAction((parsed, ct) => ReconcileAsync(gateway, parsed.GetValue(org), parsed.GetValue(date), output, ct));
+        reconcile.SetAction((parsed, ct) => ReconcileAsync(gateway, parsed.GetValue(org), parsed.GetValue(date), output, errors, ct));
         var replay = new Command("replay-dlq", "Gives the records that were set aside to the ledger again. Exit code 1 when some remain.");
-        replay.SetAction((_, ct) => ReplayAsync(gateway, output, ct));
+        replay.SetAction((_, ct) => ReplayAsync(gateway, output, errors, ct));
         var health = new Command("health", "The stores and the queues between them. Exit code 1 when a store is away or records are set aside.");
         health.SetAction((_, ct) => HealthAsync(gateway, output, ct));
         return new Command("analytics", "Costs and health.") { new Command("costs", "Counters and ledger.") { today, reconcile, replay }, health };
@@ -40,15 +45,45 @@ static class AnalyticsCommand
         return Math.Abs(costs.DriftPct) < NormalDrift ? CommandLine.Fine : CommandLine.Problem;
     }
 
-    static async Task<int> ReconcileAsync(Gateway gateway, string? org, DateOnly? date, TextWriter output, CancellationToken ct)
+    // One org after another, so that who waits sees how far it is.
+    static async Task<int> ReconcileAsync(Gateway gateway, string? org, DateOnly? date, TextWriter output, TextWriter errors, CancellationToken ct)
     {
-        CommandLine.Print(output, await gateway.Admin(org).ReconcileAsync(org: null, date, ct), AdminJson.Default.PageReconcileResult);
+        var admin = gateway.Admin(org);
+        if (admin.OrgId is not null)
+        {
+            CommandLine.Print(output, await admin.ReconcileAsync(org: null, date, ct), AdminJson.Default.PageReconcileResult);
+            return CommandLine.Fine;
+        }
+        var progress = new Progress(errors, TimeProvider.System);
+        List<ReconcileResult> results = [];
+        string? cursor = null;
+        do
+        {
+            var orgs = await admin.ListOrgsAsync(OrgsAtOnce, cursor, ct);
+            foreach (var one in orgs.Data)
+            {
+                results.AddRange((await admin.ReconcileAsync(one.OrgId, date, ct)).Data);
+                progress.Say($"{results.Count} orgs reconciled, {results.Sum(static r => r.Changed)} counters changed; now {one.OrgId}");
+            }
+            cursor = orgs.NextCursor;
+        }
+        while (cursor is not null);
+        progress.End($"{results.Count} orgs reconciled, {results.Sum(static r => r.Changed)} counters changed");
+        CommandLine.Print(output, new Page<ReconcileResult>(results, NextCursor: null), AdminJson.Default.PageReconcileResult);
         return CommandLine.Fine;
     }
 
-    static async Task<int> ReplayAsync(Gateway gateway, TextWriter output, CancellationToken ct)
+    static async Task<int> ReplayAsync(Gateway gateway, TextWriter output, TextWriter errors, CancellationToken ct)
     {
-        var result = await gateway.Admin(org: null).ReplayDlqAsync(ct);
+        var admin = gateway.Admin(org: null);
+        var progress = new Progress(errors, TimeProvider.System);
+        var replay = admin.ReplayDlqAsync(ct);
+        while (await Task.WhenAny(replay, Task.Delay(LookEvery, ct)) != replay)
+        {
+            progress.Say($"{(await admin.GetMetricsAsync(ct)).CostRecorder.DlqDepth} records left");
+        }
+        var result = await replay;
+        progress.End($"{result.Replayed} records replayed");
         CommandLine.Print(output, result, AdminJson.Default.ReplayResult);
         return result.Remaining == 0 ? CommandLine.Fine : CommandLine.Problem;
     }

@@ -1,6 +1,7 @@
 using CurateMe.Client;
 using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Governance;
+using CurateMe.Gateway.IdentityProvider;
 using CurateMe.Gateway.Keys;
 using CurateMe.Ledger.Configuration;
 
@@ -25,10 +26,10 @@ sealed record AdminTokenDocument
 sealed record Identity(Actor Actor, string? TokenId = null, DateTimeOffset? ExpiresAt = null, bool IsOperator = false);
 
 /// <summary>
-/// Knows who an admin request comes from: by a bearer token, else by a browser's session. The operator's token is compared by hash in constant time; the others are looked up by hash at every
+/// Knows who an admin request comes from: by a bearer token, of ours or of the identity provider, else by a browser's session. The operator's token is compared by hash in constant time; the others are looked up by hash at every
 /// call, so that revoking one is in force everywhere at once.
 /// </summary>
-sealed class AdminGate(AdminOptions options, IConfigStore store, DashboardSessions sessions, TimeProvider time)
+sealed class AdminGate(AdminOptions options, IConfigStore store, DashboardSessions sessions, TimeProvider time, JwtIdentity? provider = null)
 {
     public DocumentSet<AdminTokenDocument> Tokens { get; } = new(store, Collections.AdminTokens, DocumentJson.Default.AdminTokenDocument);
 
@@ -63,6 +64,10 @@ sealed class AdminGate(AdminOptions options, IConfigStore store, DashboardSessio
         if (options.TokenHash is { } expected && expected.EqualsInConstantTime(hash))
         {
             return new Identity(new Actor("admin_token", AdminRole.PlatformAdmin, OrgId: null), IsOperator: true);
+        }
+        if (provider is not null && JwtIdentity.LooksLikeOne(secret))
+        {
+            return await provider.ValidateAsync(secret);
         }
         return secret.StartsWith(Secret.AdminPrefix, StringComparison.Ordinal)
             && await Tokens.LookupAsync(hash.ToString(), ct) is { Value: var token }

@@ -9,7 +9,7 @@ sealed class AdminOptions
     public const string TokenKey = "ADMIN_TOKEN";
 
     /// <summary>Longest token that is looked at, in characters.</summary>
-    public const int MaxTokenLength = 4_096;
+    public const int MaxTokenLength = 16_384;
 
     /// <summary>Largest body of an admin request, in bytes.</summary>
     public const int MaxBodyBytes = 1 << 20;

@@ -4,6 +4,7 @@ using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Health;
 using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.InputBounds;
+using CurateMe.Gateway.IdentityProvider;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Protection;
 using CurateMe.Gateway.ProviderKeys;
@@ -47,6 +48,11 @@ static class GatewayApp
         AddDataPlane(builder.Services, settings);
         builder.Services.AddKeys();
         builder.Services.AddSingleton(settings.Alerts);
+        if (settings.Jwt is { } jwt)
+        {
+            builder.Services.AddSingleton(jwt);
+            builder.Services.AddSingleton<JwtIdentity>();
+        }
         builder.Services.AddAdmin(builder.Configuration);
         overrides?.Invoke(builder.Services);
         var app = builder.Build();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Configuration;
+using CurateMe.Gateway.IdentityProvider;
 using CurateMe.Gateway.Idempotency;
 using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Providers;
@@ -45,6 +46,9 @@ sealed record GatewaySettings
     public required PriceList Prices { get; init; }
     public required AlertOptions Alerts { get; init; }
 
+    /// <summary><c>Jwt__…</c>: tokens of an identity provider open the admin plane; null for none.</summary>
+    public JwtOptions? Jwt { get; init; }
+
     /// <summary>Reads the configuration.</summary>
     /// <exception cref="ConfigurationException">Lists every fault.</exception>
     public static GatewaySettings Read(IConfiguration configuration, bool demo)
@@ -72,6 +76,7 @@ sealed record GatewaySettings
             Providers = ReadProviders(configuration, faults),
             Prices = ReadPrices(configuration, faults),
             Alerts = AlertOptions.Read(configuration, faults),
+            Jwt = JwtOptions.Read(configuration, faults),
         };
         faults.ThrowIfAny();
         return settings;

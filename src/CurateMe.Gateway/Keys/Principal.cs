@@ -1,4 +1,5 @@
 using CurateMe.Gateway.Governance;
+using CurateMe.Gateway.Protection;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Money;
 
@@ -61,6 +62,9 @@ sealed class Principal
 
     /// <summary>What the key and its org both allow.</summary>
     public ModelAllowlist Models { get; }
+
+    /// <summary>What the key does these seconds, kept by <see cref="Pulses"/>.</summary>
+    public KeyPulse? Pulse { get; set; }
 
     /// <summary>Null allows any address.</summary>
     public IpAllowlist? Ips { get; }

@@ -47,7 +47,7 @@ sealed class Pulses(TimeProvider time)
     public void OnRequest(Principal principal, UsageRecord record)
     {
         var policy = principal.Policy.Protection;
-        var pulse = Of(principal.KeyId);
+        var pulse = principal.Pulse ??= Of(principal.KeyId);
         var (storm, runaway) = pulse.OnRequest(record.PromptHash, policy, time.GetTimestamp(), time.TimestampFrequency);
         if (storm && policy.RetryStorm != ProtectionAction.Off)
         {
@@ -73,7 +73,7 @@ sealed class Pulses(TimeProvider time)
         var policy = principal.Policy.Protection;
         // A quarter, because other replicas may have charged the rest.
         if (policy.HourlySpike != ProtectionAction.Off
-            && Of(principal.KeyId).OnCharged(record.Cost, record.Timestamp.UtcTicks / TimeSpan.TicksPerHour, new(policy.SpikeLeast.Value / 4)))
+            && (principal.Pulse ??= Of(principal.KeyId)).OnCharged(record.Cost, record.Timestamp.UtcTicks / TimeSpan.TicksPerHour, new(policy.SpikeLeast.Value / 4)))
         {
             suspects.Writer.TryWrite(new Suspect(Suspicion.HourlySpike, principal, record));
         }

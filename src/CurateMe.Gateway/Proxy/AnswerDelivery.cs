@@ -141,7 +141,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         meter.ReadPlain(plain.Memory.Span);
         if (await KeepAsync(call, meter.Reading) is { } id && meter.Reading.Pending)
         {
-            watch.Follow(new BackgroundCall(hold.HandOver(), facts, call.Target, policy, call.ProviderKey, id, call.Exchange.Dialect));
+            watch.Follow(new BackgroundCall(hold.HandOver(), facts, call.Target, policy, call.ProviderKey, id, call.Exchange.Dialect, call.Exchange.Principal!.Path));
             return plain;
         }
         var status = !plain.Complete ? RecordStatus.UpstreamBroken : call.Exchange.ClientLeft ? RecordStatus.ClientLeft : RecordStatus.Settled;

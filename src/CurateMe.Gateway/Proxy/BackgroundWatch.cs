@@ -1,18 +1,20 @@
 using System.Collections.Concurrent;
+using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Governance;
+using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Holds;
 using CurateMe.Ledger.Records;
 
 namespace CurateMe.Gateway.Proxy;
 
 /// <summary>A generation that goes on at the provider after its request was answered.</summary>
-sealed record BackgroundCall(Hold Hold, RequestFacts Facts, Target Target, OrgPolicy Policy, string? ProviderKey, string Id, Dialect Dialect);
+sealed record BackgroundCall(Hold Hold, RequestFacts Facts, Target Target, OrgPolicy Policy, string? ProviderKey, string Id, Dialect Dialect, BudgetPath Path);
 
 /// <summary>
 /// Asks the provider for the end of generations in the background, whether or not the caller ever does, and settles them. One that does not end
 /// within the hold's time is presumed. When the process stops, the journal keeps the open holds and the next start presumes them.
 /// </summary>
-sealed class BackgroundWatch(ForwardOptions options, TimeProvider time) : BackgroundService
+sealed class BackgroundWatch(ForwardOptions options, BudgetSignals signals, TimeProvider time) : BackgroundService
 {
     static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
@@ -50,6 +52,18 @@ sealed class BackgroundWatch(ForwardOptions options, TimeProvider time) : Backgr
     async Task FollowAsync(BackgroundCall call)
     {
         await Task.Yield();
+        try
+        {
+            await FollowToItsEndAsync(call);
+        }
+        finally
+        {
+            signals.OnSettled(call.Path);
+        }
+    }
+
+    async Task FollowToItsEndAsync(BackgroundCall call)
+    {
         var end = call.Hold.Record.Timestamp + options.TotalTimeout;
         for (var wait = FirstWait; time.GetUtcNow() < end; wait = wait * 1.5 < LongestWait ? wait * 1.5 : LongestWait)
         {

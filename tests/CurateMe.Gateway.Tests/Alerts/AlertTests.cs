@@ -41,7 +41,7 @@ public sealed class AlertTests
         Assert.Equal(200, (await SpendAsync(rig, key)).Status);
         await AlertsAsync(client, "budget_warning", 2);
         Assert.Equal(200, (await SpendAsync(rig, key)).Status);
-        Assert.Equal([0.9m, 0.8m, 0.75m, 0.5m], (await AlertsAsync(client, "budget_warning", 4)).Select(a => (decimal)a.Data["threshold"]!));
+        Assert.Equal([0.5m, 0.75m, 0.8m, 0.9m], (await AlertsAsync(client, "budget_warning", 4)).Select(a => (decimal)a.Data["threshold"]!).Order());
 
         for (var i = 0; i < 5; i++)
         {

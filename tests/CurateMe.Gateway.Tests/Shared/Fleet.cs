@@ -192,6 +192,9 @@ sealed class Fleet : IAsyncDisposable
                 ["Providers__openai__BaseUrl"] = fleet.Simulator.BaseUrl("openai") + "/v1",
                 ["Providers__openai__ApiKey"] = "sk-fleet",
                 ["Journal__SegmentMegabytes"] = "4",
+                ["Webhooks__AllowPrivateNetworks"] = "true",
+                ["Webhooks__AllowHttp"] = "true",
+                ["Alerts__SweepSeconds"] = "1",
             })
             {
                 start.Environment[name] = value;

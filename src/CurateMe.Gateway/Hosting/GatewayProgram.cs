@@ -12,7 +12,9 @@ static class GatewayProgram
     public static async Task RunAsync(string[] args)
     {
         var demo = args.Contains("--demo", StringComparer.Ordinal);
-        var builder = WebApplication.CreateSlimBuilder([.. args.Where(static a => a != "--demo")]);
+        // Settings are read once. The host's watch for changed files covers every folder below the working directory, the journal's among
+        // them, and would cost each request two wake-ups.
+        var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args.Where(static a => a != "--demo")]);
         var settings = GatewaySettings.Read(builder.Configuration, demo);
         if (string.IsNullOrEmpty(builder.Configuration["urls"]))
         {

@@ -11,6 +11,9 @@ public interface IUsageLedger : IAsyncDisposable
     /// <summary>Most records in one batch.</summary>
     const int MaxBatch = 10_000;
 
+    /// <summary>How many of the recorder's batches one write takes when that many wait. More than 1 where the price of a write is its commit.</summary>
+    int BatchesAtOnce => 1;
+
     /// <summary>
     /// Stores records whose ids are not there yet and leaves the others alone (I8). When it returns, all of the batch survive the death of this
     /// process; that they survive a loss of power is known after <see cref="SyncAsync"/>. Times are kept to the millisecond.

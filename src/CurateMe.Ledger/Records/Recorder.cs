@@ -19,6 +19,7 @@ public sealed class Recorder : IAsyncDisposable
     readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     readonly CancellationTokenSource stop = new();
     readonly SemaphoreSlim ahead;
+    readonly int most;
     readonly Lock gate = new();
     readonly LinkedList<Batch> inFlight = [];
     readonly System.Collections.Concurrent.ConcurrentQueue<Batch> aside = new();
@@ -49,6 +50,7 @@ public sealed class Recorder : IAsyncDisposable
         }
         (this.journal, this.ledger, this.counters, this.options, this.time) = (journal, ledger, counters, options, time);
         ahead = new SemaphoreSlim(options.MaxAhead);
+        most = Math.Min(options.BatchSize * ledger.BatchesAtOnce, IUsageLedger.MaxBatch);
         batches = Channel.CreateBounded<Batch>(new BoundedChannelOptions(options.Workers) { SingleWriter = true });
         journal.OnSettled(Wake);
     }
@@ -176,7 +178,7 @@ public sealed class Recorder : IAsyncDisposable
     Batch? Read(JournalReader reader)
     {
         List<UsageRecord>? records = null;
-        while ((records?.Count ?? 0) < options.BatchSize && reader.Next() is { } record)
+        while ((records?.Count ?? 0) < most && reader.Next() is { } record)
         {
             (records ??= new List<UsageRecord>(options.BatchSize)).Add(record);
         }

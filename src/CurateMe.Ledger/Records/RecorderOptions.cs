@@ -6,7 +6,7 @@ public sealed class RecorderOptions
     /// <summary><c>COST_RECORDER_WORKERS</c>: batches written at the same time, 1 to 64.</summary>
     public int Workers { get; init; } = 2;
 
-    /// <summary><c>COST_RECORDER_BATCH_SIZE</c>: records in one write, 1 to 10,000.</summary>
+    /// <summary><c>COST_RECORDER_BATCH_SIZE</c>: records in one batch, 1 to 10,000. A write is one batch, or several where the ledger says so.</summary>
     public int BatchSize { get; init; } = 20;
 
     /// <summary>Batches that others may be ahead of one that the ledger refuses; beyond it they wait too, so that memory stays flat.</summary>

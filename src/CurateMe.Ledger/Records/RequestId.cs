@@ -66,6 +66,18 @@ public readonly record struct RequestId(UInt128 Value) : IComparable<RequestId>
         }
     });
 
+    /// <summary>Writes the written form, <see cref="Length"/> bytes of ASCII.</summary>
+    public void Format(Span<byte> utf8)
+    {
+        "gw_"u8.CopyTo(utf8);
+        var value = Value;
+        for (var i = Length - 1; i >= Prefix.Length; i--)
+        {
+            utf8[i] = (byte)Alphabet[(int)(uint)(value & 31)];
+            value >>= 5;
+        }
+    }
+
     public static bool operator <(RequestId left, RequestId right) => left.CompareTo(right) < 0;
     public static bool operator >(RequestId left, RequestId right) => left.CompareTo(right) > 0;
     public static bool operator <=(RequestId left, RequestId right) => left.CompareTo(right) <= 0;

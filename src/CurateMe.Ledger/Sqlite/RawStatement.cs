@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -5,53 +6,67 @@ using SQLitePCL;
 namespace CurateMe.Ledger.Sqlite;
 
 /// <summary>
-/// A statement prepared once and run for every record. It goes past ADO.NET, whose parameter objects cost more than SQLite's own work.
+/// A statement prepared once and run for every record. It goes past ADO.NET, whose parameter objects cost more than SQLite's own work, and
+/// past the copies that SQLite would make of each text: all of a row's lie in one pinned buffer until the row is written.
 /// Not thread-safe: it belongs to the writing connection.
 /// </summary>
-internal sealed class RawStatement : IDisposable
+internal sealed unsafe partial class RawStatement : IDisposable
 {
+    const string Library = "e_sqlite3";
+
+    // A row's texts: 14 of at most UsageRecord.MaxIdBytes, the tags and the JSON of rare units.
+    const int ScratchBytes = 8 << 10;
+
     readonly sqlite3 _db;
     readonly sqlite3_stmt _statement;
+    readonly nint _handle;
+    readonly byte[] _scratch = GC.AllocateUninitializedArray<byte>(ScratchBytes, pinned: true);
+    int _used;
 
     internal RawStatement(sqlite3 db, string sql)
     {
         _db = db;
         Check(raw.sqlite3_prepare_v3(db, sql, raw.SQLITE_PREPARE_PERSISTENT, out _statement));
+        _handle = _statement.DangerousGetHandle();
     }
 
-    /// <summary>Binds text; null and what is not bound is NULL.</summary>
+    /// <summary>Binds text; null is NULL.</summary>
     internal void Text(int index, string? value)
     {
-        if (value is null) return;
-        if (value.Length == 0)
+        if (value is null)
         {
-            Check(raw.sqlite3_bind_text(_statement, index, ""));
+            Check(BindNull(_handle, index));
             return;
         }
-        Span<byte> scratch = stackalloc byte[256];
-        var utf8 = value.Length <= scratch.Length / 3 ? scratch[..Encoding.UTF8.GetBytes(value, scratch)] : Encoding.UTF8.GetBytes(value);
-        Check(raw.sqlite3_bind_text(_statement, index, utf8));
+        var room = _scratch.AsSpan(_used);
+        if (Encoding.UTF8.TryGetBytes(value, room, out var written))
+        {
+            Bind(index, written);
+            return;
+        }
+        Check(raw.sqlite3_bind_text(_statement, index, Encoding.UTF8.GetBytes(value)));
     }
 
-    internal void Text(int index, ReadOnlySpan<byte> utf8) => Check(raw.sqlite3_bind_text(_statement, index, utf8));
+    /// <summary>Room for a text of ASCII that the caller writes.</summary>
+    internal Span<byte> Text(int index, int length)
+    {
+        if (_scratch.Length - _used < length) throw new InvalidOperationException("The texts of a row have outgrown their buffer.");
+        var room = _scratch.AsSpan(_used, length);
+        Bind(index, length);
+        return room;
+    }
 
-    internal void Integer(int index, long value) => Check(raw.sqlite3_bind_int64(_statement, index, value));
+    internal void Integer(int index, long value) => Check(BindInt64(_handle, index, value));
 
-    /// <summary>Runs the statement and makes it ready for the next values.</summary>
+    /// <summary>Runs the statement and makes it ready for the next values, of which every one must be bound.</summary>
     /// <exception cref="SqliteException">It failed.</exception>
     internal void Run()
     {
-        var code = raw.sqlite3_step(_statement);
-        if (code is raw.SQLITE_DONE)
-        {
-            raw.sqlite3_reset(_statement);
-            raw.sqlite3_clear_bindings(_statement);
-            return;
-        }
-        var failure = Failure(code);
-        raw.sqlite3_reset(_statement);
-        raw.sqlite3_clear_bindings(_statement);
-        throw failure;
+        var code = Step(_handle);
+        var failure = code == raw.SQLITE_DONE ? null : Failure(code);
+        _ = Reset(_handle);
+        _used = 0;
+        if (failure is not null) throw failure;
     }
 
     /// <summary>Rows that the last statement on this connection inserted or changed.</summary>
@@ -59,10 +74,32 @@ internal sealed class RawStatement : IDisposable
 
     public void Dispose() => _statement.Dispose();
 
+    // Static: SQLite reads the bytes where they are, and the buffer is pinned and left alone until the statement was reset.
+    void Bind(int index, int length)
+    {
+        Check(BindText(_handle, index, (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(_scratch, _used), length, destructor: 0));
+        _used += length;
+    }
+
     void Check(int code)
     {
         if (code != raw.SQLITE_OK) throw Failure(code);
     }
 
     SqliteException Failure(int code) => new(raw.sqlite3_errmsg(_db).utf8_to_string(), code, raw.sqlite3_extended_errcode(_db));
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_bind_text"), SuppressGCTransition]
+    private static partial int BindText(nint statement, int index, byte* text, int bytes, nint destructor);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_bind_int64"), SuppressGCTransition]
+    private static partial int BindInt64(nint statement, int index, long value);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_bind_null"), SuppressGCTransition]
+    private static partial int BindNull(nint statement, int index);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_step")]
+    private static partial int Step(nint statement);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_reset")]
+    private static partial int Reset(nint statement);
 }

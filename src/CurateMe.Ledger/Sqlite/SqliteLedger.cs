@@ -42,6 +42,9 @@ public sealed class SqliteLedger : IUsageLedger
         }
     }
 
+    // A commit writes whole pages: records that share it cost a third less.
+    public int BatchesAtOnce => 16;
+
     public async Task<int> RecordAsync(IReadOnlyList<UsageRecord> batch, CancellationToken ct)
     {
         LedgerBatch.Check(batch);

@@ -101,7 +101,7 @@ internal sealed class UsageWriter : IDisposable
     bool Insert(UsageRecord record)
     {
         var insert = _insert;
-        insert.Text(1, record.Id.ToString());
+        record.Id.Format(insert.Text(1, RequestId.Length));
         insert.Text(2, record.OrgId);
         insert.Text(3, record.TeamId);
         insert.Text(4, record.KeyId);
@@ -144,9 +144,7 @@ internal sealed class UsageWriter : IDisposable
 
     static void BindHash(RawStatement insert, ulong hash)
     {
-        Span<byte> hex = stackalloc byte[16];
-        hash.TryFormat(hex, out _, "x16");
-        insert.Text(28, hex);
+        hash.TryFormat(insert.Text(28, 16), out _, "x16");
     }
 
     string DayText(DateOnly day)

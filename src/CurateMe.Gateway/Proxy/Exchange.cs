@@ -73,7 +73,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         var headers = Http.Response.Headers;
         headers["X-CM-Request-ID"] = Id.ToString();
         headers["X-CM-Cost"] = cost.ToString();
-        headers["X-CM-Governance-Time-Ms"] = Math.Max(0, governanceMs).ToString("0.###", CultureInfo.InvariantCulture);
+        headers["X-CM-Governance-Time-Ms"] = Milliseconds(governanceMs);
         if (Principal is not null)
         {
             headers["X-CM-Daily-Cost"] = daySpent.ToString();
@@ -161,6 +161,13 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     }
 
     static string DailyBudget(Principal principal) => principal.Policy.DailyBudget?.ToString() ?? "unlimited";
+
+    // To the microsecond; a custom format would cost more than the hold.
+    static string Milliseconds(double value)
+    {
+        var microseconds = (long)Math.Max(0, value * 1000);
+        return string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1000}.{microseconds % 1000:D3}");
+    }
 
     // Whole seconds, rounded up: whoever waits that long finds room.
     static string Seconds(int milliseconds) => ((milliseconds + 999) / 1000).ToString(CultureInfo.InvariantCulture);

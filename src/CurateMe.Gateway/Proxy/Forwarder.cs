@@ -89,7 +89,7 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
     {
         var row = call.Target.Upstream.Row;
         var incoming = call.Exchange.Http.Request;
-        var request = new HttpRequestMessage(call.Method, call.Url)
+        var request = new HttpRequestMessage(call.Method, call.Target.Upstream.Address(call.Url))
         {
             Content = call.Body is null ? null : new PatchedContent(call.Body.Memory, call.Patches, incoming.ContentType),
             Version = call.Target.Upstream.IsSecure ? System.Net.HttpVersion.Version20 : System.Net.HttpVersion.Version11,

@@ -10,22 +10,20 @@ namespace CurateMe.Gateway.Proxy;
 /// </summary>
 static class HeaderHygiene
 {
-    static readonly FrozenSet<string> HopByHop = new[]
-    {
-        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
-    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    static readonly string[] HopByHop =
+        ["Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"];
 
-    static readonly FrozenSet<string> NotToProvider = new[]
-    {
+    static readonly FrozenSet<string> NotToProvider = HopByHop.Concat(
+    [
         "Host", "Content-Length", "Content-Type", "Expect", "Authorization", "x-api-key", "x-goog-api-key", "api-key", "X-Provider-Key", "Cookie",
         // A compressed answer could not be metered as it passes.
         "Accept-Encoding",
         "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via",
         "Idempotency-Key", "X-Idempotency-Key", "X-Client-Request-Id", "Origin", "Referer", "traceparent", "tracestate", "baggage",
-    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    ]).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    static readonly FrozenSet<string> NotToClient = new[] { "Content-Length", "Set-Cookie", "Server", "Date", "Alt-Svc", "Strict-Transport-Security" }
-        .ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    static readonly FrozenSet<string> NotToClient =
+        HopByHop.Concat(["Content-Length", "Set-Cookie", "Server", "Date", "Alt-Svc", "Strict-Transport-Security"]).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     // HttpClient lets them in, Kestrel does not let them out; no header needs them.
     static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(static c => c != '\t').Select(static c => (char)c), '\x7f']);
@@ -34,7 +32,7 @@ static class HeaderHygiene
     {
         foreach (var (name, values) in from)
         {
-            if (!HopByHop.Contains(name) && !NotToProvider.Contains(name) && !IsOurs(name))
+            if (!NotToProvider.Contains(name) && !IsOurs(name))
             {
                 if (values.Count == 1)
                 {
@@ -58,9 +56,14 @@ static class HeaderHygiene
     {
         foreach (var (name, values) in from)
         {
-            if (!HopByHop.Contains(name) && !NotToClient.Contains(name) && !IsOurs(name) && !values.ToString().AsSpan().ContainsAny(Controls))
+            if (NotToClient.Contains(name) || IsOurs(name))
             {
-                to[name] = values.Count == 1 ? values.ToString() : values.ToArray();
+                continue;
+            }
+            var value = values.ToString();
+            if (!value.AsSpan().ContainsAny(Controls))
+            {
+                to[name] = values.Count == 1 ? value : values.ToArray();
             }
         }
     }

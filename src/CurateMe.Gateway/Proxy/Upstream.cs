@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
 using CurateMe.Gateway.ProviderKeys;
@@ -13,6 +14,11 @@ sealed class Upstream : IDisposable
     readonly HttpMessageInvoker invoker;
     readonly ResiliencePipeline<HttpResponseMessage> breaker;
     readonly KeySet keys;
+    readonly CircuitBreakerStateProvider state = new();
+    readonly ConcurrentDictionary<string, Uri> addresses = new(StringComparer.Ordinal);
+
+    /// <summary>Most addresses kept.</summary>
+    const int MaxAddresses = 1000;
 
     public Upstream(ProviderRow row, ForwardOptions options, TimeProvider time)
     {
@@ -26,6 +32,7 @@ sealed class Upstream : IDisposable
                 MinimumThroughput = options.BreakerCalls,
                 SamplingDuration = options.BreakerWindow,
                 BreakDuration = options.BreakerPause,
+                StateProvider = state,
                 ShouldHandle = static args => ValueTask.FromResult(
                     args.Outcome.Exception is HttpRequestException or IOException || (args.Outcome.Result is { } answer && Forwarder.IsUnbilledFailure((int)answer.StatusCode))),
             })
@@ -55,9 +62,53 @@ sealed class Upstream : IDisposable
     /// <summary>The configured key whose turn it is; null when there is none.</summary>
     public ProviderSecret? NextKey() => keys.Next();
 
+    /// <summary>The address as an object; those in use are kept, since reading one costs as much as reading the request.</summary>
+    public Uri Address(string url)
+    {
+        if (addresses.TryGetValue(url, out var known))
+        {
+            return known;
+        }
+        var address = new Uri(url);
+        // A URL can carry what a caller chose: beyond the bound they are made anew each time.
+        if (addresses.Count < MaxAddresses)
+        {
+            addresses.TryAdd(url, address);
+        }
+        return address;
+    }
+
     /// <exception cref="BrokenCircuitException">The provider failed so often that it is left alone for a while; nothing was sent.</exception>
-    public ValueTask<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) => breaker.ExecuteAsync(
-        static (call, token) => new ValueTask<HttpResponseMessage>(call.invoker.SendAsync(call.request, token)), (invoker, request), ct);
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) =>
+        state.CircuitState == CircuitState.Closed ? WatchedAsync(request, ct) : GuardedAsync(request, ct);
 
     public void Dispose() => invoker.Dispose();
+
+    // While the circuit is closed the breaker only counts, and is told afterwards: around the call it would cost five layers of state machines.
+    async Task<HttpResponseMessage> WatchedAsync(HttpRequestMessage request, CancellationToken ct)
+    {
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await invoker.SendAsync(request, ct);
+        }
+        catch (Exception e)
+        {
+            await TellAsync(Outcome.FromException<HttpResponseMessage>(e));
+            throw;
+        }
+        await TellAsync(Outcome.FromResult(answer));
+        return answer;
+    }
+
+    async Task<HttpResponseMessage> GuardedAsync(HttpRequestMessage request, CancellationToken ct) => await breaker.ExecuteAsync(
+        static (call, token) => new ValueTask<HttpResponseMessage>(call.invoker.SendAsync(call.request, token)), (invoker, request), ct);
+
+    // It may have opened meanwhile; an answer that came all the same is not thrown away for that.
+    async ValueTask TellAsync(Outcome<HttpResponseMessage> outcome)
+    {
+        var context = ResilienceContextPool.Shared.Get();
+        await breaker.ExecuteOutcomeAsync(static (_, outcome) => ValueTask.FromResult(outcome), context, outcome);
+        ResilienceContextPool.Shared.Return(context);
+    }
 }

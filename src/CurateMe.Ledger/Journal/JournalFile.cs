@@ -172,11 +172,15 @@ public sealed partial class JournalFile : IAsyncDisposable
             }
             try
             {
-                // I5: a journal that owes ends takes on no more holds.
-                WriteUnwritten();
+                if (unwritten.Count > 0)
+                {
+                    // I5: a journal that owes ends takes on no more holds. Writing them uses the same scratch.
+                    WriteUnwritten();
+                    length = JournalFrame.Write(FrameKind.Hold, record, frame);
+                }
                 var reserve = Reserve(length);
                 segment = Room(length + reserve);
-                Append(segment, JournalFrame.Write(FrameKind.Hold, record, frame));
+                Append(segment, length);
                 reserved += reserve;
                 segment.OpenHolds++;
                 open.Add(record.Id, new OpenHold(record, segment, reserve));

@@ -40,7 +40,12 @@ static class GatewayApp
         });
         if (InlineSockets.Wanted)
         {
-            builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
+            builder.WebHost.UseSockets(static sockets =>
+            {
+                sockets.UnsafePreferInlineScheduling = true;
+                // A system call less for each request, for 4 kB more on each idle connection.
+                sockets.WaitForDataBeforeAllocatingBuffer = false;
+            });
         }
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(45));
         builder.Services.PostConfigure<LoggerFilterOptions>(LogHygiene.Apply);

@@ -28,7 +28,15 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
             {
                 await using (hold)
                 {
-                    (var call, answer) = await SendFirstAsync(calls, hold, deadline.Token);
+                    var call = calls[0];
+                    if (calls.Count == 1)
+                    {
+                        answer = await forwarder.SendAsync(call, hold, deadline.Token);
+                    }
+                    else
+                    {
+                        (call, answer) = await SendFirstAsync(calls, hold, deadline.Token);
+                    }
                     hold.Record.StatusCode = (int)answer.StatusCode;
                     var form = answer.IsSuccessStatusCode ? exchange.Dialect.FormOf(facts, answer) : StreamForm.Whole;
                     if (form != StreamForm.Whole)

@@ -1,6 +1,7 @@
 using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Providers;
 using CurateMe.Ledger.Holds;
+using Polly;
 using Polly.CircuitBreaker;
 
 namespace CurateMe.Gateway.Proxy;
@@ -35,10 +36,25 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
         for (var attempt = 0; ; attempt++)
         {
             var mayRetry = attempt < options.Retries && !call.Exchange.ClientLeft;
+            var upstream = call.Target.Upstream;
+            var report = false;
             try
             {
                 hold?.Forwarding();
-                var response = await call.Target.Upstream.SendAsync(Request(call), deadline);
+                HttpResponseMessage response;
+                try
+                {
+                    response = await upstream.SendAsync(Request(call), deadline, out report);
+                }
+                catch (Exception e) when (report)
+                {
+                    await upstream.ReportAsync(Outcome.FromException<HttpResponseMessage>(e));
+                    throw;
+                }
+                if (report)
+                {
+                    await upstream.ReportAsync(Outcome.FromResult(response));
+                }
                 if (call.Stored is { } used && (int)response.StatusCode is 401 or 429 && OtherKey(call, used, response, keysTried) is { } other)
                 {
                     keysTried++;

@@ -78,37 +78,30 @@ sealed class Upstream : IDisposable
         return address;
     }
 
+    /// <summary>
+    /// Sends it. While the circuit is closed the breaker only counts and wants to be told afterwards (<see cref="ReportAsync"/>): around each call
+    /// it would cost five layers of state machines.
+    /// </summary>
+    /// <param name="report">The caller must report what came of it.</param>
     /// <exception cref="BrokenCircuitException">The provider failed so often that it is left alone for a while; nothing was sent.</exception>
-    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) =>
-        state.CircuitState == CircuitState.Closed ? WatchedAsync(request, ct) : GuardedAsync(request, ct);
-
-    public void Dispose() => invoker.Dispose();
-
-    // While the circuit is closed the breaker only counts, and is told afterwards: around the call it would cost five layers of state machines.
-    async Task<HttpResponseMessage> WatchedAsync(HttpRequestMessage request, CancellationToken ct)
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct, out bool report)
     {
-        HttpResponseMessage answer;
-        try
-        {
-            answer = await invoker.SendAsync(request, ct);
-        }
-        catch (Exception e)
-        {
-            await TellAsync(Outcome.FromException<HttpResponseMessage>(e));
-            throw;
-        }
-        await TellAsync(Outcome.FromResult(answer));
-        return answer;
+        report = state.CircuitState == CircuitState.Closed;
+        return report ? invoker.SendAsync(request, ct) : SendAsync(request, ct);
     }
 
-    async Task<HttpResponseMessage> GuardedAsync(HttpRequestMessage request, CancellationToken ct) => await breaker.ExecuteAsync(
-        static (call, token) => new ValueTask<HttpResponseMessage>(call.invoker.SendAsync(call.request, token)), (invoker, request), ct);
+    /// <summary>Sends it with the breaker around the call; there is nothing to report.</summary>
+    /// <exception cref="BrokenCircuitException">As above.</exception>
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) =>
+        breaker.ExecuteAsync(static (call, token) => new ValueTask<HttpResponseMessage>(call.invoker.SendAsync(call.request, token)), (invoker, request), ct).AsTask();
 
-    // It may have opened meanwhile; an answer that came all the same is not thrown away for that.
-    async ValueTask TellAsync(Outcome<HttpResponseMessage> outcome)
+    /// <summary>What came of a call. The circuit may have opened meanwhile; an answer that came all the same is not thrown away for that.</summary>
+    public async ValueTask ReportAsync(Outcome<HttpResponseMessage> outcome)
     {
         var context = ResilienceContextPool.Shared.Get();
         await breaker.ExecuteOutcomeAsync(static (_, outcome) => ValueTask.FromResult(outcome), context, outcome);
         ResilienceContextPool.Shared.Return(context);
     }
+
+    public void Dispose() => invoker.Dispose();
 }

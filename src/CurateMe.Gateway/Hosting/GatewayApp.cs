@@ -40,12 +40,7 @@ static class GatewayApp
         });
         if (InlineSockets.Wanted)
         {
-            builder.WebHost.UseSockets(static sockets =>
-            {
-                sockets.UnsafePreferInlineScheduling = true;
-                // A system call less for each request, for 4 kB more on each idle connection.
-                sockets.WaitForDataBeforeAllocatingBuffer = false;
-            });
+            builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
         }
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(45));
         builder.Services.PostConfigure<LoggerFilterOptions>(LogHygiene.Apply);

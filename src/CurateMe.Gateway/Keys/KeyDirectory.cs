@@ -46,11 +46,16 @@ sealed class KeyDirectory : IDisposable
     /// <exception cref="TimeoutException">The store did not answer within <see cref="LoadTimeout"/>. Any other failure of the store comes through as it is.</exception>
     public ValueTask<Principal?> FindAsync(ReadOnlySpan<char> secret, CancellationToken ct)
     {
-        if (!Secret.LooksLikeKey(secret))
-        {
-            return default;
-        }
-        var hash = SecretHash.Of(secret);
+        return Secret.LooksLikeKey(secret) ? FindAsync(SecretHash.Of(secret), ct) : default;
+    }
+
+    /// <summary>The same for the secret that a request brought.</summary>
+    /// <exception cref="TimeoutException">As above.</exception>
+    public ValueTask<Principal?> FindAsync(ReadOnlySpan<char> secret, HttpContext http) =>
+        Secret.LooksLikeKey(secret) ? FindAsync(SeenSecret.HashOf(secret, http), http.RequestAborted) : default;
+
+    ValueTask<Principal?> FindAsync(SecretHash hash, CancellationToken ct)
+    {
         if (_cache.Find(hash) is { } principal)
         {
             return new ValueTask<Principal?>(principal);

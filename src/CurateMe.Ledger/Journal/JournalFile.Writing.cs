@@ -118,7 +118,7 @@ public sealed partial class JournalFile
     {
         BeforeWrite?.Invoke();
         var number = segments.Count == 0 ? Recovered.LastSegment + 1 : Math.Max(Recovered.LastSegment, segments[^1].Number) + 1;
-        var next = JournalSegment.Create(options.Directory, number, options.SegmentBytes);
+        var next = JournalSegment.Create(options.Directory, number, options.SegmentBytes, mapped);
         segments.Add(next);
         current?.Close();
         current = next;

@@ -5,7 +5,7 @@ namespace CurateMe.Ledger.Journal;
 /// <summary>
 /// The replica's own append-only file: every hold before the call is forwarded, every end before the answer ends (I5).
 /// Segments are set aside whole, and an open hold's end has its place reserved, so a full disk refuses new holds and never an end.
-/// Thread-safe. An append is one write to the operating system under a lock; see <see cref="JournalDurability"/> for what it survives.
+/// Thread-safe. An append is one write to the operating system, or one copy into its memory, under a lock; see <see cref="JournalDurability"/> for what it survives.
 /// </summary>
 public sealed partial class JournalFile : IAsyncDisposable
 {
@@ -19,6 +19,7 @@ public sealed partial class JournalFile : IAsyncDisposable
     readonly Queue<UnwrittenEnd> unwritten = new();
     readonly DiskFlusher? flusher;
     readonly FileStream ownership;
+    readonly bool mapped;
     JournalSegment? current;
     JournalPosition checkpoint;
     long reserved;
@@ -32,6 +33,7 @@ public sealed partial class JournalFile : IAsyncDisposable
     {
         this.options = options;
         this.ownership = ownership;
+        mapped = options.Durability == JournalDurability.Process && MappedTail.Serves(options.Directory);
         Recovered = recovered;
         segments.AddRange(recovered.Segments);
         checkpoint = recovered.Checkpoint;

@@ -12,10 +12,12 @@ sealed class JournalSegment : IDisposable
     static ReadOnlySpan<byte> Magic => "CMJOURN1"u8;
 
     readonly SafeFileHandle? handle;
+    readonly MappedTail? tail;
     long written;
 
-    JournalSegment(string path, long number, long capacity, long written, SafeFileHandle? handle)
+    JournalSegment(string path, long number, long capacity, long written, SafeFileHandle? handle, MappedTail? tail = null)
     {
+        this.tail = tail;
         FilePath = path;
         Number = number;
         Capacity = capacity;
@@ -33,7 +35,8 @@ sealed class JournalSegment : IDisposable
     public long Free => Capacity - written;
 
     /// <summary>Makes the file and has the disk set all its bytes aside.</summary>
-    public static JournalSegment Create(string directory, long number, long capacity)
+    /// <param name="mapped">Appends go through memory, where the file system of the directory allows.</param>
+    public static JournalSegment Create(string directory, long number, long capacity, bool mapped)
     {
         var path = PathOf(directory, number);
         var handle = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, FileOptions.None, capacity);
@@ -43,7 +46,7 @@ sealed class JournalSegment : IDisposable
             Magic.CopyTo(header);
             BinaryPrimitives.WriteInt64LittleEndian(header[8..], number);
             RandomAccess.Write(handle, header, 0);
-            return new JournalSegment(path, number, capacity, HeaderBytes, handle);
+            return new JournalSegment(path, number, capacity, HeaderBytes, handle, mapped ? new MappedTail(handle, capacity) : null);
         }
         catch
         {
@@ -63,7 +66,14 @@ sealed class JournalSegment : IDisposable
 
     public void Append(ReadOnlySpan<byte> frame)
     {
-        RandomAccess.Write(handle!, frame, written);
+        if (tail is not null)
+        {
+            tail.Write(frame, written);
+        }
+        else
+        {
+            RandomAccess.Write(handle!, frame, written);
+        }
         Volatile.Write(ref written, written + frame.Length);
     }
 
@@ -84,6 +94,7 @@ sealed class JournalSegment : IDisposable
     {
         try
         {
+            tail?.Dispose();
             RandomAccess.SetLength(handle!, written);
             Capacity = written;
         }
@@ -99,5 +110,9 @@ sealed class JournalSegment : IDisposable
         File.Delete(FilePath);
     }
 
-    public void Dispose() => handle?.Dispose();
+    public void Dispose()
+    {
+        tail?.Dispose();
+        handle?.Dispose();
+    }
 }

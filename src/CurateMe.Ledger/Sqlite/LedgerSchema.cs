@@ -104,6 +104,14 @@ internal static class LedgerSchema
         SELECT org_id, period_day, key_id, coalesce(team_id, ''), model, provider, coalesce(runner_id, ''), coalesce(session_id, ''),
           count(*), sum(cost_nano_usd), sum(prompt_tokens), sum(completion_tokens), max(ts)
         FROM {Tail} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        {AddUp}
+        """;
+
+    /// <summary>Adds one group's sums, bound in the order of the table's columns.</summary>
+    internal const string RollUpGroup = $"INSERT INTO gateway_usage_daily VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) {AddUp}";
+
+    const string AddUp =
+        """
         ON CONFLICT DO UPDATE SET
           requests = requests + excluded.requests,
           cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd,

@@ -69,6 +69,9 @@ internal sealed unsafe partial class RawStatement : IDisposable
         if (failure is not null) throw failure;
     }
 
+    /// <summary>Gives up what was bound and not run.</summary>
+    internal void Forget() => _used = 0;
+
     /// <summary>Rows that the last statement on this connection inserted or changed.</summary>
     internal int Changes => raw.sqlite3_changes(_db);
 

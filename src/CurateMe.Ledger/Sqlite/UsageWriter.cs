@@ -10,7 +10,10 @@ namespace CurateMe.Ledger.Sqlite;
 internal sealed class UsageWriter : IDisposable
 {
     readonly SqliteConnection _connection;
-    readonly RawStatement _begin, _commit, _rollback, _insert, _rollUp, _rolledUp;
+    readonly RawStatement _begin, _commit, _rollback, _insert, _rollUp, _rollUpGroup, _rolledUp;
+    readonly RollUpTail _tail = new();
+    readonly List<UsageRecord> _added = [];
+    bool _tailIsAll;
     long _lag;
     DateOnly _day;
     string _dayText = "0001-01-01";
@@ -24,6 +27,7 @@ internal sealed class UsageWriter : IDisposable
         _rollback = new RawStatement(db, "ROLLBACK");
         _insert = new RawStatement(db, LedgerSchema.Insert);
         _rollUp = new RawStatement(db, LedgerSchema.RollUp);
+        _rollUpGroup = new RawStatement(db, LedgerSchema.RollUpGroup);
         _rolledUp = new RawStatement(db, LedgerSchema.RolledUp);
         _lag = LedgerSchema.RollUpEvery; // whatever the last process left is rolled up with the first batch
     }
@@ -36,24 +40,21 @@ internal sealed class UsageWriter : IDisposable
         _begin.Run();
         try
         {
-            var lag = _lag;
-            if (lag >= LedgerSchema.RollUpEvery)
-            {
-                _rollUp.Run();
-                _rolledUp.Run();
-                lag = 0;
-            }
-            var added = 0;
+            _added.Clear();
+            var due = _lag >= LedgerSchema.RollUpEvery;
+            if (due) RollUp();
             for (var i = 0; i < batch.Count; i++)
             {
-                if (Insert(batch[i])) added++;
+                if (Insert(batch[i])) _added.Add(batch[i]);
             }
             _commit.Run();
-            _lag = lag + added;
-            return added;
+            Committed(due);
+            return _added.Count;
         }
         catch
         {
+            _insert.Forget();
+            _rollUpGroup.Forget();
             if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0) _rollback.Run(); // a full disk has already rolled back
             throw;
         }
@@ -94,8 +95,37 @@ internal sealed class UsageWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in (RawStatement[])[_begin, _commit, _rollback, _insert, _rollUp, _rolledUp]) statement.Dispose();
+        foreach (var statement in (RawStatement[])[_begin, _commit, _rollback, _insert, _rollUp, _rollUpGroup, _rolledUp]) statement.Dispose();
         _connection.Dispose();
+    }
+
+    // Should this fail in the middle, the table is asked again.
+    void Committed(bool rolledUp)
+    {
+        var all = rolledUp || _tailIsAll;
+        _tailIsAll = false;
+        if (rolledUp)
+        {
+            _tail.Clear();
+            _lag = 0;
+        }
+        _lag += _added.Count;
+        foreach (var record in _added) _tail.Add(record);
+        _tailIsAll = all;
+    }
+
+    // The first time it is also what the last process left, which only the table knows.
+    void RollUp()
+    {
+        if (_tailIsAll)
+        {
+            _tail.Write(_rollUpGroup);
+        }
+        else
+        {
+            _rollUp.Run();
+        }
+        _rolledUp.Run();
     }
 
     bool Insert(UsageRecord record)

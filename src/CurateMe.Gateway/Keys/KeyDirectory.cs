@@ -51,7 +51,7 @@ sealed class KeyDirectory : IDisposable
 
     /// <summary>The same for the secret that a request brought.</summary>
     /// <exception cref="TimeoutException">As above.</exception>
-    public ValueTask<Principal?> FindAsync(ReadOnlySpan<char> secret, HttpContext http) =>
+    public ValueTask<Principal?> FindPresentedAsync(ReadOnlySpan<char> secret, HttpContext http) =>
         Secret.LooksLikeKey(secret) ? FindAsync(SeenSecret.HashOf(secret, http), http.RequestAborted) : default;
 
     ValueTask<Principal?> FindAsync(SecretHash hash, CancellationToken ct)

@@ -105,7 +105,7 @@ sealed partial class RequestPipeline(
     {
         // 1
         var request = exchange.Http.Request;
-        var found = keys.FindAsync(PresentedKey.Find(request, out var keyFromOwnHeader), exchange.Http);
+        var found = keys.FindPresentedAsync(PresentedKey.Find(request, out var keyFromOwnHeader), exchange.Http);
         var principal = exchange.Principal = Authentication.Require(await found, exchange);
         exchange.Lap(Stage.Auth);
 

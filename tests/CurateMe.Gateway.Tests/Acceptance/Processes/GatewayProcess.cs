@@ -38,6 +38,9 @@ sealed partial class GatewayProcess : IAsyncDisposable
         {
             start.ArgumentList.Add(argument);
         }
+        // What a test run is told of stores is not meant for a process on the embedded default.
+        start.Environment.Remove("REDIS_URL");
+        start.Environment.Remove("MONGODB_URL");
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
         {
             start.Environment[name] = value;

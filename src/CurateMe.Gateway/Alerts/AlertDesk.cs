@@ -13,7 +13,7 @@ namespace CurateMe.Gateway.Alerts;
 /// is away it waits in memory. What makes an event unique is its claim, which the store gives to one replica only; claims this process has already made are
 /// remembered, so that saying the same again costs a look into memory.
 /// </summary>
-sealed class AlertDesk(IAlertStore store, TimeProvider time, ErrorEvents errors)
+sealed class AlertDesk(IAlertStore store, AlertMetrics metrics, TimeProvider time, ErrorEvents errors)
 {
     /// <summary>Most events that wait for the store; further ones are lost and counted as the error <c>alerts_lost</c>.</summary>
     public const int MaxWaiting = 10_000;
@@ -26,6 +26,8 @@ sealed class AlertDesk(IAlertStore store, TimeProvider time, ErrorEvents errors)
 
     readonly ConcurrentDictionary<string, bool> remembered = new(StringComparer.Ordinal);
     readonly Channel<AlertEvent> waiting = Channel.CreateBounded<AlertEvent>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+
+    long lastMs;
 
     /// <summary>Called after an event was stored that is new.</summary>
     public event Action? Stored;
@@ -50,12 +52,26 @@ sealed class AlertDesk(IAlertStore store, TimeProvider time, ErrorEvents errors)
         {
             return;
         }
-        var now = time.GetUtcNow();
+        var now = Next();
         if (!waiting.Writer.TryWrite(new AlertEvent(NewId("evt_", now), orgId, Choice.Word(type), subject, now, claim, data.ToJsonString())))
         {
             remembered.TryRemove(claim, out _);
             errors.Add("gateway", "alerts_lost", $"{Choice.Word(type)} of {subject}: {MaxWaiting} events wait already for the store.");
         }
+    }
+
+    // A millisecond of its own for each, so that events sort as they were raised.
+    DateTimeOffset Next()
+    {
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        long last, next;
+        do
+        {
+            last = Interlocked.Read(ref lastMs);
+            next = Math.Max(now, last + 1);
+        }
+        while (Interlocked.CompareExchange(ref lastMs, next, last) != last);
+        return DateTimeOffset.FromUnixTimeMilliseconds(next);
     }
 
     /// <summary>Stores what was raised, until it is cancelled; what waits then is stored if the store takes it at once.</summary>
@@ -91,6 +107,7 @@ sealed class AlertDesk(IAlertStore store, TimeProvider time, ErrorEvents errors)
         {
             if (await store.RaiseAsync(raised, ct))
             {
+                metrics.OnRaised(raised.Type);
                 Stored?.Invoke();
             }
             return true;

@@ -12,6 +12,8 @@ static class AlertServices
     {
         services.TryAddSingleton(new AlertOptions());
         services.TryAddSingleton<ErrorEvents>();
+        services.AddMetrics();
+        services.AddSingleton<AlertMetrics>();
         services.AddSingleton<AlertDesk>();
         services.AddSingleton<ApprovalAlerts>();
         services.AddSingleton<ApprovalLinks>();

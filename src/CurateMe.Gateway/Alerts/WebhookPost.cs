@@ -19,7 +19,7 @@ namespace CurateMe.Gateway.Alerts;
 /// All of it is in the store, so it goes on after a restart and on every replica.
 /// </summary>
 sealed partial class WebhookPost(
-    AlertDesk desk, IAlertStore store, WebhookDirectory directory, WebhookSender sender, ApprovalLinks links, Catalogue catalogue, AlertOptions options, ErrorEvents errors, TimeProvider time, ILogger<WebhookPost> logger)
+    AlertDesk desk, IAlertStore store, WebhookDirectory directory, WebhookSender sender, ApprovalLinks links, Catalogue catalogue, AlertOptions options, ErrorEvents errors, AlertMetrics metrics, TimeProvider time, ILogger<WebhookPost> logger)
     : BackgroundService
 {
     /// <summary>Most messages on their way at once.</summary>
@@ -162,6 +162,7 @@ sealed partial class WebhookPost(
                 return;
             }
             var attempt = await sender.SendAsync(delivery, webhook.Value, ct);
+            metrics.OnAttempt(attempt.Error is null);
             var after = After(delivery, attempt);
             // What was sent is written down even while the gateway stops.
             await store.SaveAsync(after, owner, CancellationToken.None);

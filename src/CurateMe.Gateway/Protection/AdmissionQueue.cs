@@ -1,14 +1,26 @@
+using System.Diagnostics.Metrics;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Proxy;
+using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Holds;
 
 namespace CurateMe.Gateway.Protection;
 
 /// <summary>Lets a request that is over a rate or concurrency limit wait, as the policy's <c>queue</c> says, instead of refusing it at once.</summary>
-sealed class AdmissionQueue(HoldDesk desk, WaitingRooms rooms, TimeProvider time)
+sealed class AdmissionQueue
 {
+    readonly HoldDesk desk;
+    readonly WaitingRooms rooms;
+    readonly TimeProvider time;
+
+    public AdmissionQueue(HoldDesk desk, WaitingRooms rooms, IMeterFactory meters, TimeProvider time)
+    {
+        (this.desk, this.rooms, this.time) = (desk, rooms, time);
+        meters.Create(RequestMetrics.MeterName).CreateObservableGauge("gateway.requests.waiting", () => rooms.Count, "{request}", "Requests that wait for a rate or concurrency limit.");
+    }
+
     /// <summary>Longest between two tries: what other replicas free is not heard of.</summary>
     static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 

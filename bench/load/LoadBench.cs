@@ -10,6 +10,16 @@ static class LoadBench
 {
     public static async Task<int> RunAsync(BenchOptions options)
     {
+        if (!options.OnlyStreams)
+        {
+            await LoadsAsync(options);
+        }
+        await StreamsAsync(options);
+        return 0;
+    }
+
+    static async Task LoadsAsync(BenchOptions options)
+    {
         using var servers = new Servers(options);
         var targets = await servers.StartAsync();
         foreach (var target in targets)
@@ -18,7 +28,15 @@ static class LoadBench
         }
         Report("plain requests", "request", await MeasureAsync(targets, options.Rounds, t => PlainLoad.RunAsync(t, options.Connections, options.Seconds)));
         Report($"{options.Streams} concurrent streams", "chunk", await MeasureAsync(targets, options.Rounds, t => StreamLoad.RunAsync(t, options.Streams, options.Seconds)));
-        return 0;
+    }
+
+    // The upstream takes its time for each chunk here, which the fast one does not.
+    static async Task StreamsAsync(BenchOptions options)
+    {
+        using var servers = new Servers(options with { Paced = true });
+        var targets = await servers.StartAsync();
+        await StreamTiming.ReportAsync(targets, streams: 20, options.Rounds);
+        await StreamTiming.ReportMemoryAsync(targets, options.OpenStreams);
     }
 
     static async Task<List<(string Name, Measurement Median)>> MeasureAsync(IReadOnlyList<Target> targets, int rounds, Func<Target, Task<Measurement>> measure)

@@ -19,7 +19,7 @@ sealed class Servers(BenchOptions options) : IDisposable
     public async Task<IReadOnlyList<Target>> StartAsync()
     {
         var upstream = FreePort();
-        targets.Add(new Target("direct", Start("dotnet", [options.Gateway, "simulate", "--fast", "--bill", "none", "--urls", $"http://127.0.0.1:{upstream}"]), Url(upstream), ChatPath));
+        targets.Add(new Target("direct", Start("dotnet", [options.Gateway, "simulate", .. options.Paced ? Array.Empty<string>() : ["--fast"], "--bill", "none", "--urls", $"http://127.0.0.1:{upstream}"]), Url(upstream), ChatPath));
         await WaitAsync(upstream);
         targets.Add(await NginxAsync(upstream));
         targets.Add(await ForwarderAsync(upstream));
@@ -42,7 +42,7 @@ sealed class Servers(BenchOptions options) : IDisposable
         var configuration = Path.Combine(directory.FullName, "nginx.conf");
         await File.WriteAllTextAsync(configuration, $$"""
             daemon off; master_process off; pid {{directory.FullName}}/nginx.pid; error_log /dev/null; worker_processes 1;
-            events { worker_connections 4096; }
+            events { worker_connections 16384; }
             http {
               access_log off; keepalive_requests 1000000; client_body_buffer_size 64k;
               client_body_temp_path {{directory.FullName}}/body; proxy_temp_path {{directory.FullName}}/proxy;

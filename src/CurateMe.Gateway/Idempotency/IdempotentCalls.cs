@@ -29,8 +29,8 @@ sealed partial class IdempotentCalls(
 
     const int MaxTakeOvers = 3;
 
-    // Longer than any claim of a request can last.
-    static readonly TimeSpan Grace = TimeSpan.FromMinutes(2);
+    // The longest wait in a queue, and some more: no claim of a living request is older than its hold and this.
+    static readonly TimeSpan Grace = TimeSpan.FromMinutes(12);
 
     readonly Guid owner = new(RandomNumberGenerator.GetBytes(16));
     readonly ConcurrentDictionary<RequestId, byte> live = new();

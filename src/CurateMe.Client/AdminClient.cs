@@ -150,6 +150,8 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
 
     public Task<GatewayMetrics> GetMetricsAsync(CancellationToken ct = default) => GetAsync("/gateway/admin/metrics", Json.GatewayMetrics, ct);
 
+    public Task<LatencyReport> GetLatencyAsync(CancellationToken ct = default) => GetAsync("/gateway/admin/latency", Json.LatencyReport, ct);
+
     public Task<Page<AuditRecord>> ListAuditAsync(int? limit = null, string? cursor = null, string? action = null, string? targetId = null, CancellationToken ct = default) =>
         GetAsync("/gateway/admin/audit" + Query(("limit", limit), ("cursor", cursor), ("action", action), ("target_id", targetId)), Json.PageAuditRecord, ct);
 

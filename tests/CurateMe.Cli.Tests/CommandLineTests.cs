@@ -183,6 +183,16 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task Latency_InATable_IsARowForEachStage()
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, """{"stages":[{"stage":"auth","count":3,"p50_ms":0.1,"p95_ms":0.2,"p99_ms":0.3,"max_ms":4},{"stage":"hold","count":3,"p50_ms":1,"p95_ms":2,"p99_ms":3,"max_ms":40}]}""");
+        var (code, output, _) = await RunAsync(gateway, Environment, "analytics", "latency", "--table");
+        Assert.Equal((0, "GET /gateway/admin/latency"), (code, gateway.Request));
+        Assert.Contains("stage  count  p50_ms", output, StringComparison.Ordinal);
+        Assert.Contains("hold       3       1", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Reconcile_OfAllOrgs_GoesOneByOne()
     {
         // Every answer is a page of one org, and reads as a page of one result too.

@@ -35,7 +35,13 @@ static class AnalyticsCommand
         replay.SetAction((_, ct) => ReplayAsync(gateway, output, errors, ct));
         var health = new Command("health", "The stores and the queues between them. Exit code 1 when a store is away or records are set aside.");
         health.SetAction((_, ct) => HealthAsync(gateway, output, ct));
-        return new Command("analytics", "Costs and health.") { new Command("costs", "Counters and ledger.") { today, reconcile, replay }, health };
+        var latency = new Command("latency", "Where a request's time goes, stage by stage, in the last minutes.");
+        latency.SetAction(async (_, ct) =>
+        {
+            CommandLine.Print(output, await gateway.Admin(org: null).GetLatencyAsync(ct), AdminJson.Default.LatencyReport);
+            return CommandLine.Fine;
+        });
+        return new Command("analytics", "Costs and health.") { new Command("costs", "Counters and ledger.") { today, reconcile, replay }, health, latency };
     }
 
     static async Task<int> TodayAsync(Gateway gateway, string? org, TextWriter output, CancellationToken ct)

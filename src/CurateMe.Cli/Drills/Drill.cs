@@ -15,7 +15,7 @@ enum StepKind
 /// <param name="Text">What is done or seen, in a few words.</param>
 /// <param name="Block">The block of the runbook that is run: its name, or <c>runbook/name</c> for another one's; null runs none.</param>
 /// <param name="Check">Null when all is as the runbook says, else what is not.</param>
-/// <param name="Polled">Repeated until the check is content, at most a minute.</param>
+/// <param name="Polled">Repeated until the check is content, at most two minutes.</param>
 sealed record Step(StepKind Kind, string Text, string? Block, Func<DrillRig, ShellResult?, Task<string?>> Check, bool Polled);
 
 /// <summary>A fault, what it looks like and what mends it.</summary>

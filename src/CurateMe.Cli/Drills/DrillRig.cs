@@ -244,7 +244,7 @@ sealed class DrillRig : IAsyncDisposable
         Mongo = new TcpRelay(server.Host, server.Port > 0 ? server.Port : 27017);
         MongoRuns = true;
         // Short patience, so that a drill does not wait for what is away longer than it must.
-        var options = (server.Query.Length > 0 ? server.Query + "&" : "?") + "directConnection=true&serverSelectionTimeoutMS=500&socketTimeoutMS=5000";
+        var options = (server.Query.Length > 0 ? server.Query + "&" : "?") + "directConnection=true&serverSelectionTimeoutMS=500";
         var login = server.UserInfo.Length > 0 ? server.UserInfo + "@" : "";
         _gatewaySettings["MONGODB_URL"] = $"mongodb://{login}127.0.0.1:{Mongo.Port}{server.AbsolutePath}{options}";
         Redis = new TcpRelay("127.0.0.1", _redisPort);

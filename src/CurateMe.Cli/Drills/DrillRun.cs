@@ -14,7 +14,7 @@ sealed record DrillTimes(TimeSpan Detected, TimeSpan Recovered)
 static class DrillRun
 {
     /// <summary>Longest wait for what a step polls for.</summary>
-    static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     static readonly TimeSpan Again = TimeSpan.FromMilliseconds(200);
 

@@ -57,6 +57,8 @@ internal static class MongoServer
 
 internal sealed class MongoDatabase(string serverUrl, string name) : IAsyncDisposable
 {
+    const int MostDrops = 10;
+
     /// <summary>The address with the database's name in it.</summary>
     internal string Url { get; } = WithDatabase(serverUrl, name);
 
@@ -85,7 +87,22 @@ internal sealed class MongoDatabase(string serverUrl, string name) : IAsyncDispo
         return await connection.RunAsync(work, CancellationToken.None);
     }
 
-    public async ValueTask DisposeAsync() => await RunAsync(session => session.Write(new Bson { { "dropDatabase", 1 } }));
+    public async ValueTask DisposeAsync()
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await RunAsync(session => session.Write(new Bson { { "dropDatabase", 1 } }));
+                return;
+            }
+            catch (MongoException) when (tries < MostDrops)
+            {
+                // Databases that are dropped at the same time can get in each other's way.
+                await Task.Delay(100 * tries);
+            }
+        }
+    }
 
     static string WithDatabase(string url, string name)
     {

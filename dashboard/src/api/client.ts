@@ -59,3 +59,9 @@ export const isRefused = (error: unknown, code: string): boolean => typeof error
 export function refresh(...parts: string[]): Promise<void> {
   return queries.invalidateQueries({ predicate: (q) => typeof q.queryKey[1] === 'string' && parts.some((p) => (q.queryKey[1] as string).includes(p)) });
 }
+
+/** Forgets all answers but who is signed in: what one person saw is not there for the next. */
+export function forget(session: unknown): void {
+  queries.setQueryData(sessionKey, session);
+  queries.removeQueries({ predicate: (q) => q.queryKey[0] !== sessionKey[0] });
+}

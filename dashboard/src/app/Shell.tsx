@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconLogout, IconMoon, IconSun, IconUserCircle } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
-import { api, queries, sessionKey } from '../api/client';
+import { api, forget } from '../api/client';
 import { useLive } from '../api/live';
 import { stamp } from '../time';
 import { type Item, menu } from './menu';
@@ -104,8 +104,7 @@ function UserMenu() {
   const { session } = useSeat();
   async function leave() {
     await api.DELETE('/dashboard/session');
-    queries.clear();
-    queries.setQueryData(sessionKey, null);
+    forget(null);
   }
   return (
     <Menu position="bottom-end" shadow="md" width={220}>

@@ -1,6 +1,6 @@
 import { Alert, Button, Center, Paper, PasswordInput, Stack, Text, Title } from '@mantine/core';
 import { type FormEvent, useEffect, useState } from 'react';
-import { api, explain, queries, sessionKey } from '../api/client';
+import { api, explain, forget } from '../api/client';
 
 export function SignIn() {
   const [token, setToken] = useState('');
@@ -15,8 +15,7 @@ export function SignIn() {
     try {
       const { data, error } = await api.POST('/dashboard/session', { body: { token: token.trim() } });
       if (!data) { setFault(explain(error).message); return; }
-      queries.clear();
-      queries.setQueryData(sessionKey, data);
+      forget(data);
     } catch (error) {
       setFault(explain(error).message);
     } finally {

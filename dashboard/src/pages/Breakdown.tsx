@@ -118,7 +118,7 @@ function TopList({ top, old, known, label, name, open }: { top: Sum[]; old: Map<
       <Group gap={8} wrap="nowrap" miw={120}><div className="bar" style={{ flex: 1 }}><span className="spent" style={{ width: `${c.getValue() * 100}%` }} /></div><Text size="xs" c="dimmed" className="tabular" w={48}>{percent(c.getValue() * 100)}</Text></Group>
     ) }),
     column.accessor('cost', { header: 'Cost', meta: { num: true }, sortDescFirst: true, cell: (c) => <Money of={c.getValue()} /> }),
-    column.accessor((s) => change(s.cost, old.get(s.value)?.cost ?? 0) ?? Infinity, { id: 'change', header: 'Before', meta: { num: true }, sortDescFirst: true, cell: (c) => (known ? <Text size="sm" c="dimmed" span><Change percent={c.getValue() === Infinity ? null : c.getValue()} /></Text> : '') }),
+    column.accessor((s) => change(s.cost, old.get(s.value)?.cost ?? 0) ?? Infinity, { id: 'change', header: 'Against before', meta: { num: true }, sortDescFirst: true, cell: (c) => (known ? <Text size="sm" c="dimmed" span><Change percent={c.getValue() === Infinity ? null : c.getValue()} /></Text> : '') }),
     column.accessor('requests', { header: 'Requests', meta: { num: true }, sortDescFirst: true, cell: (c) => count(c.getValue()) }),
     column.accessor((s) => (s.requests ? s.cost / s.requests : 0), { id: 'each', header: 'Per request', meta: { num: true }, sortDescFirst: true, cell: (c) => <Money of={c.getValue()} /> }),
     column.accessor('tokens', { header: 'Tokens', meta: { num: true }, sortDescFirst: true, cell: (c) => shortCount(c.getValue()) }),

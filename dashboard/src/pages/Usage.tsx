@@ -1,6 +1,6 @@
 import { Button, Checkbox, Group, Menu, Select, Text, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
-import { IconColumns3, IconFilterOff } from '@tabler/icons-react';
+import { useDebouncedCallback, useDisclosure, useMediaQuery } from '@mantine/hooks';
+import { IconColumns3, IconFilter, IconFilterOff } from '@tabler/icons-react';
 import { keepPreviousData } from '@tanstack/react-query';
 import { createColumnHelper, type SortingState } from '@tanstack/react-table';
 import { useEffect, useMemo, useState } from 'react';
@@ -57,6 +57,8 @@ export default function Usage() {
   const [by, order] = sort.split('_') as [string, string];
   const sorting: SortingState = [{ id: by, desc: order === 'desc' }];
   const request = address.get('request');
+  const narrow = useMediaQuery('(max-width: 48em)', false);
+  const [unfolded, fold] = useDisclosure(false);
   const filtered = filters.some((f) => filter[f]);
 
   return (
@@ -64,12 +66,15 @@ export default function Usage() {
       <Card flush>
         <Group gap="xs" align="flex-end" p="md" pb="sm">
           <RangePicker standard="7d" />
+          {narrow && <Button size="xs" variant="default" leftSection={<IconFilter size={15} />} aria-expanded={unfolded} onClick={fold.toggle}>{unfolded ? 'Fewer filters' : 'Filters'}</Button>}
+          {(!narrow || unfolded) && <>
           <Choice label="Key" value={filter.key_id} of={names.keys.map((k) => ({ value: k.key_id, label: k.name }))} set={(v) => address.set({ key_id: v })} />
           {names.teams.length > 0 && <Choice label="Team" value={filter.team_id} of={names.teams.map((t) => ({ value: t.team_id, label: t.name }))} set={(v) => address.set({ team_id: v })} />}
           <Word label="Model" value={filter.model} set={(v) => address.set({ model: v })} />
           <Word label="Provider" value={filter.provider} set={(v) => address.set({ provider: v })} />
           <Choice label="Status" value={filter.status} of={['settled', 'client_left', 'upstream_broken', 'abandoned', 'expired', 'failed'].map((s) => ({ value: s, label: s.replaceAll('_', ' ') }))} set={(v) => address.set({ status: v })} />
           <Choice label="Usage told by" value={filter.usage_source} of={['provider', 'estimated', 'presumed'].map((s) => ({ value: s, label: s }))} set={(v) => address.set({ usage_source: v })} />
+          </>}
           {(filter.runner_id || filter.session_id) && <Text size="sm">Runner {filter.runner_id ?? 'any'}{filter.session_id && `, session ${filter.session_id}`}</Text>}
           {filtered && <Button size="xs" variant="subtle" leftSection={<IconFilterOff size={15} />} onClick={() => address.set(Object.fromEntries(filters.map((f) => [f, null])))}>Clear</Button>}
           <Menu closeOnItemClick={false} shadow="md" position="bottom-end">

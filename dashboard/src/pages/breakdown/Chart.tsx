@@ -12,7 +12,7 @@ interface Props { stack: Stack; bucket: 'hour' | 'day'; label: (value: string | 
 export default function Chart({ stack, bucket, label, open }: Props) {
   const series = stack.series.map((s, i) => ({ name: s.id, label: s.isRest ? 'All others' : label(s.value), color: s.isRest ? rest : colours[i % colours.length]! }));
   return (
-    <BarChart h={300} data={stack.bars} dataKey="bucket" type="stacked" series={series} withLegend={series.length > 1} legendProps={{ verticalAlign: 'bottom' }} tickLine="none" gridAxis="y"
+    <BarChart h={300} data={stack.bars} dataKey="bucket" type="stacked" series={series} withLegend={series.length > 1} legendProps={{ verticalAlign: 'bottom' }} tickLine="none" gridAxis="x"
       valueFormatter={shortUsd} yAxisProps={{ width: 62 }} xAxisProps={{ tickFormatter: (name: string) => bucketLabel(name, bucket), minTickGap: 24 }} maxBarWidth={46}
       barProps={(s) => ({ cursor: 'pointer', isAnimationActive: false, onClick: (bar: { payload?: { bucket?: string } }) => bar.payload?.bucket && open(bar.payload.bucket, s.name) })}
       tooltipProps={{

@@ -39,8 +39,7 @@ export function stack(rows: readonly Row[], dimension: string, bucket: 'hour' | 
 export function requestsBehind(dimension: string, value: string | null | undefined, span: { from: Date; to: Date }): string {
   const params = new URLSearchParams({ from: span.from.toISOString(), to: span.to.toISOString(), sort: 'cost_desc' });
   const filter: Record<string, string> = { model: 'model', provider: 'provider', team: 'team_id', key: 'key_id', runner: 'runner_id', session: 'session_id' };
-  const name = dimension.startsWith('tag:') ? undefined : filter[dimension];
+  const name = filter[dimension];
   if (name && value) params.set(name, value);
-  if (dimension.startsWith('tag:') && value) params.set('tag', `${dimension.slice(4)}=${value}`);
   return `/usage?${params}`;
 }

@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import { ask, type Schemas } from '../../api/client';
 import { useNames } from '../../api/names';
 import { useOrg } from '../../app/session';
-import { fromNano, usd } from '../../money';
+import { exactUsd, fromNano, usd } from '../../money';
 import { count, milliseconds } from '../../numbers';
 import { Id, LimitBar, Money, State } from '../../parts/figures';
 import { Answer } from '../../parts/Page';
@@ -15,6 +15,10 @@ const sources: Record<string, string> = {
   estimated: 'the provider did not say; the gateway counted what passed',
   presumed: 'nobody could say; the whole hold was charged',
 };
+
+const ends: Record<string, string> = { settled: 'Settled', voided: 'Given back', expired: 'Expired' };
+
+const Clock = ({ at }: { at: string | null | undefined }) => (at ? <Text span size="xs" c="dimmed" fw={400} className="tabular">{new Date(at).toISOString().slice(11, 23)}</Text> : null);
 
 /** One request from quote to settlement. What was asked and answered is not kept, so it is not here. */
 export function Story({ requestId, close }: { requestId: string | undefined; close: () => void }) {
@@ -34,6 +38,8 @@ function Told({ requestId }: { requestId: string }) {
 function Chapters({ entry }: { entry: Schemas['UsageEntry'] }) {
   const names = useNames();
   const held = fromNano(entry.hold_nano_usd);
+  const story = entry.story ?? null;
+  const named = (node: string) => (node.startsWith('key:') ? `key ${names.key(node.slice(4))}` : node.startsWith('team:') ? `team ${names.team(node.slice(5))}` : node === 'org' ? 'the org' : node.replace(':', ' '));
   return (
     <Stack gap="lg">
       <Group justify="space-between" align="flex-start">
@@ -48,26 +54,34 @@ function Chapters({ entry }: { entry: Schemas['UsageEntry'] }) {
       </Group>
       <Timeline active={4} bulletSize={24} lineWidth={2}>
         <Timeline.Item bullet={<IconCalculator size={14} />} title="Quoted">
-          <Text size="sm">At worst {usd(held)}, by prices <span className="mono">{entry.price_version}</span>, service tier {entry.service_tier}.</Text>
+          <Text size="sm">At worst {usd(held)}, by prices <span className="mono">{entry.price_version}</span>{story && !story.prices_in_force && ' (not those in force now)'}, service tier {entry.service_tier}.</Text>
           {entry.requested_model !== entry.model && <Text size="sm">Asked for {entry.requested_model}.</Text>}
         </Timeline.Item>
-        <Timeline.Item bullet={<IconLock size={14} />} title="Held">
-          <Text size="sm">{usd(held)} set aside at the org{entry.team_id ? `, team ${names.team(entry.team_id)}` : ''}, key {names.key(entry.key_id)}{entry.session_id ? `, session ${entry.session_id}` : ''}.</Text>
+        <Timeline.Item bullet={<IconLock size={14} />} title={<>Held <Clock at={story?.hold.at} /></>}>
+          <Text size="sm">{usd(held)} set aside {story ? <>at {story.hold.nodes.map(named).join(', ')}, in {story.hold.day} and {story.hold.month}</> : `at the key ${names.key(entry.key_id)}`}.</Text>
         </Timeline.Item>
-        <Timeline.Item bullet={<IconArrowRight size={14} />} title="Forwarded">
+        <Timeline.Item bullet={<IconArrowRight size={14} />} title={<>Forwarded <Clock at={story?.first_byte_at} /></>}>
           <Text size="sm">{entry.endpoint}{entry.stream ? ', streamed' : ''}: status {entry.status_code || 'unknown'} in {milliseconds(entry.latency_ms)}{entry.stream && entry.ttft_ms ? `, first piece after ${milliseconds(entry.ttft_ms)}` : ''}.</Text>
         </Timeline.Item>
-        <Timeline.Item bullet={<IconCheck size={14} />} title="Settled">
-          <Text size="sm" mb={6}>{usd(entry.cost_usd)} charged, {usd(Math.max(0, held - entry.cost_usd))} given back; {sources[entry.usage_source] ?? entry.usage_source}.</Text>
+        <Timeline.Item bullet={<IconCheck size={14} />} title={<>{ends[story?.end.how ?? 'settled'] ?? story?.end.how} <Clock at={story?.end.at} /></>}>
+          <Text size="sm" mb={6}>
+            {usd(story?.end.charged ?? entry.cost_usd)} charged, {usd(story?.end.released ?? Math.max(0, held - entry.cost_usd))} given back{story && story.end.overage > 0 ? `, ${usd(story.end.overage)} more than was held` : ''}; {sources[entry.usage_source] ?? entry.usage_source}.
+          </Text>
           <LimitBar spent={entry.cost_usd} held={0} limit={held} label="Of the hold" />
         </Timeline.Item>
       </Timeline>
       <div>
-        <Title order={2} mb={6}>Billed units</Title>
-        <dl className="facts">
-          {Object.entries(entry.units).map(([unit, n]) => <div key={unit} style={{ display: 'contents' }}><dt>{unit.replaceAll('_', ' ')}</dt><dd className="tabular">{count(n)}</dd></div>)}
-        </dl>
-        {Object.keys(entry.units).length === 0 && <Text size="sm" c="dimmed">None.</Text>}
+        <Title order={2} mb={6}>What was billed</Title>
+        {story && story.lines.length > 0 ? (
+          <div className="scroll" tabIndex={0} role="region" aria-label="What was billed">
+            <table className="diff"><thead><tr><th scope="col">Unit</th><th scope="col" className="num">Count</th><th scope="col" className="num">Per million</th><th scope="col" className="num">Cost</th></tr></thead>
+              <tbody>
+                {story.lines.map((l) => <tr key={l.unit}><td>{l.unit.replaceAll('_', ' ')}</td><td className="num">{count(l.count)}</td><td className="num">{usd(l.pico_usd / 1e6)}</td><td className="num">{exactUsd(Number(l.cost_pico_usd) / 1e12)}</td></tr>)}
+                <tr><td>Together, rounded up once</td><td /><td /><td className="num"><b>{exactUsd(story.lines_total)}</b></td></tr>
+              </tbody></table>
+            {!story.lines_match && <Text size="xs" c="dimmed" mt={4}>Not what was charged, {exactUsd(entry.cost_usd)}: prices have changed since, the whole hold was charged, or a picture's size set its price.</Text>}
+          </div>
+        ) : <Text size="sm" c="dimmed">{Object.entries(entry.units).map(([unit, n]) => `${count(n)} ${unit.replaceAll('_', ' ')}`).join(', ') || 'Nothing.'}</Text>}
       </div>
       <div>
         <Title order={2} mb={6}>Facts</Title>

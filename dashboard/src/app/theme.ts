@@ -2,12 +2,15 @@ import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from 
 
 const pine: MantineColorsTuple = ['#eefaf5', '#d6f1e6', '#abe3cd', '#7bd3b2', '#52c39b', '#37b389', '#1f9d74', '#127a5a', '#0d684c', '#08523b'];
 
+// Text in them on their own tints is at least 4.5:1.
+const amber: MantineColorsTuple = ['#fff8e6', '#fdefc8', '#fbe0a0', '#f7cf74', '#f0bb48', '#dfa42a', '#a86f08', '#8a5a06', '#744b05', '#5c3b04'];
+const rust: MantineColorsTuple = ['#fff3ea', '#fde3cf', '#fac59f', '#f5a56c', '#ef8a45', '#dd7226', '#b55413', '#98440d', '#7d370a', '#632b07'];
+const brick: MantineColorsTuple = ['#fdf0ef', '#fbdcda', '#f7bdb9', '#f29d98', '#ec7a74', '#dc4a44', '#c2322d', '#a82a26', '#8c211e', '#6e1816'];
+
 export const theme = createTheme({
   primaryColor: 'pine',
-  primaryShade: { light: 7, dark: 4 },
-  autoContrast: true,
-  luminanceThreshold: 0.32,
-  colors: { pine },
+  primaryShade: 7,
+  colors: { pine, yellow: amber, orange: rust, red: brick },
   fontFamily: 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
   headings: { fontWeight: '650', sizes: { h1: { fontSize: '1.375rem', lineHeight: '1.3' }, h2: { fontSize: '1rem', lineHeight: '1.4' }, h3: { fontSize: '0.9rem', lineHeight: '1.4' } } },
@@ -17,6 +20,7 @@ export const theme = createTheme({
   components: {
     Modal: { defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close' } } },
     Drawer: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
+    Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true, multiline: true, maw: 320 } },
     Badge: { defaultProps: { radius: 'sm', tt: 'none', fw: 600 } },
     Select: { defaultProps: { comboboxProps: { shadow: 'md' }, allowDeselect: false } },
@@ -27,11 +31,11 @@ export const theme = createTheme({
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
-    '--mantine-color-dimmed': '#59636e', '--mantine-color-placeholder': '#6b7580', '--cm-page': '#f6f8f8', '--cm-card': '#ffffff', '--cm-line': '#e1e6e6', '--cm-held': '#8fcdb8',
+    '--mantine-color-dimmed': '#59636e', '--mantine-color-placeholder': '#6b7580', '--cm-page': '#f6f8f8', '--cm-card': '#ffffff', '--cm-line': '#e1e6e6', '--cm-held': '#8fcdb8', '--cm-spent': '#127a5a',
     '--mantine-color-error': '#c02626',
   },
   dark: {
-    '--mantine-color-dimmed': '#a1abb3', '--mantine-color-placeholder': '#8d979f', '--cm-page': '#14181a', '--cm-card': '#1b2023', '--cm-line': '#2d3539', '--cm-held': '#2d6f59',
+    '--mantine-color-dimmed': '#a1abb3', '--mantine-color-placeholder': '#8d979f', '--cm-page': '#14181a', '--cm-card': '#1b2023', '--cm-line': '#2d3539', '--cm-held': '#2d6f59', '--cm-spent': '#37b389',
     '--mantine-color-body': '#14181a', '--mantine-color-error': '#ff8f8f',
   },
 });

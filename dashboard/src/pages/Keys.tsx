@@ -55,7 +55,7 @@ export default function Keys() {
               <Menu.Item onClick={() => setRotating(key)}>Rotate the secret</Menu.Item>
               {key.status === 'disabled'
                 ? <Menu.Item onClick={() => enable.mutate({ params: { header, path: { key: key.key_id } } })}>Enable</Menu.Item>
-                : <Menu.Item color="red.8" onClick={() => disable.mutate({ params: { header, path: { key: key.key_id } } })}>Disable at once</Menu.Item>}
+                : <Menu.Item color="red" onClick={() => disable.mutate({ params: { header, path: { key: key.key_id } } })}>Disable at once</Menu.Item>}
             </>}
           </Menu.Dropdown>
         </Menu>

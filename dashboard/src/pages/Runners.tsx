@@ -61,7 +61,7 @@ function Fleet({ of, name }: { of: Costs; name: string }) {
     column.display({ id: 'bar', header: 'Of its limit', cell: (c) => limit === null ? <Text size="sm" c="dimmed" span>no limit</Text> : <div style={{ minWidth: 110 }}><LimitBar spent={c.row.original.cost} held={0} limit={limit} label={`Session ${c.row.original.session_id}`} /></div> }),
     column.accessor('requests', { header: 'Requests', meta: { num: true }, cell: (c) => count(c.getValue()) }),
     column.accessor('last_request_at', { header: 'Last request', cell: (c) => <When at={c.getValue()} /> }),
-    column.display({ id: 'stop', header: () => <span className="visually-hidden">Actions</span>, cell: (c) => may('change') && id && !c.row.original.stopped && <Button size="compact-xs" variant="subtle" color="red.8" onClick={() => setStopping(c.row.original)} aria-label={`Stop ${c.row.original.session_id}`}>Stop</Button> }),
+    column.display({ id: 'stop', header: () => <span className="visually-hidden">Actions</span>, cell: (c) => may('change') && id && !c.row.original.stopped && <Button size="compact-xs" variant="subtle" color="red" onClick={() => setStopping(c.row.original)} aria-label={`Stop ${c.row.original.session_id}`}>Stop</Button> }),
   ];
   return (
     <Card flush title={<Group gap="xs" component="span">{name}{of.active_sessions > 0 && <Badge variant="light" size="sm">{of.active_sessions} active</Badge>}</Group>}

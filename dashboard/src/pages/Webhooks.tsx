@@ -61,7 +61,7 @@ export default function Webhooks() {
                 <Menu.Item onClick={() => setEditing(hook)}>Edit</Menu.Item>
                 <Menu.Item onClick={() => patch.mutate({ ...of(hook), body: { enabled: !hook.enabled } })}>{hook.enabled ? 'Disable' : 'Enable'}</Menu.Item>
                 <Menu.Item onClick={() => setRotating(hook)}>Rotate the secret</Menu.Item>
-                <Menu.Item color="red.8" onClick={() => setRemoving(hook)}>Remove</Menu.Item>
+                <Menu.Item color="red" onClick={() => setRemoving(hook)}>Remove</Menu.Item>
               </Menu.Dropdown>
             </Menu>
           )}

@@ -15,7 +15,7 @@ export function Confirm({ opened, title, children, action, danger, disabled, bus
           {why && <Alert color="red" role="alert" title={why.message}>{why.remedy}</Alert>}
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={close}>Cancel</Button>
-            <Button type="submit" color={danger ? 'red.8' : undefined} loading={busy} disabled={disabled}>{action}</Button>
+            <Button type="submit" color={danger ? 'red' : undefined} loading={busy} disabled={disabled}>{action}</Button>
           </Group>
         </Stack>
       </form>

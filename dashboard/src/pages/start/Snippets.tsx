@@ -5,7 +5,7 @@ export function Snippets({ apiKey }: { apiKey: string | null }) {
   const all = snippets(window.location.origin, apiKey);
   return (
     <Tabs defaultValue="curl" keepMounted={false}>
-      <Tabs.List>{all.map((s) => <Tabs.Tab key={s.id} value={s.id}>{s.title}</Tabs.Tab>)}</Tabs.List>
+      <Tabs.List style={{ flexWrap: 'wrap' }}>{all.map((s) => <Tabs.Tab key={s.id} value={s.id}>{s.title}</Tabs.Tab>)}</Tabs.List>
       {all.map((s) => (
         <Tabs.Panel key={s.id} value={s.id} pt="sm">
           <pre className="line-code" tabIndex={0} aria-label={`${s.title} snippet`}>{s.code}</pre>

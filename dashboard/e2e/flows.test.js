@@ -155,7 +155,7 @@ test('a limit is edited in place; a reset says what it means; a reconciliation s
   await page.getByRole('button', { name: 'Reconcile' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Reconcile' }).click();
   await page.getByRole('dialog').getByText('A reset of today is in force').waitFor();
-  await page.getByRole('dialog').getByText('Show those that were right, too').click();
+  await page.getByRole('switch', { name: 'Show those that were right, too' }).check();
   assert.ok((await rows(page, 'Counters before and after')).length > 5);
   await window.close();
 });

@@ -1,6 +1,6 @@
 import { Table } from '@mantine/core';
 import { IconArrowDown, IconArrowUp, IconSelector } from '@tabler/icons-react';
-import { type ColumnDef, flexRender, getCoreRowModel, getSortedRowModel, type OnChangeFn, type RowData, type SortingState, useReactTable, type VisibilityState } from '@tanstack/react-table';
+import { type ColumnDef, getCoreRowModel, getSortedRowModel, type OnChangeFn, type RowData, type SortingState, useReactTable, type VisibilityState } from '@tanstack/react-table';
 import { type ReactNode, useState } from 'react';
 
 declare module '@tanstack/react-table' {
@@ -21,6 +21,9 @@ interface Props<T> {
   arrived?: ReadonlySet<string>;
   hidden?: VisibilityState;
 }
+
+// Called, not mounted: a column that is made anew with each answer must not close a menu that is open in one of its cells.
+const drawn = <C,>(what: ReactNode | ((context: C) => ReactNode), context: C): ReactNode => (typeof what === 'function' ? what(context) : what);
 
 /** A table that can be sorted by its heads and walked by keyboard; wider than the screen it scrolls by itself. */
 export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, sorting, onSorting, arrived, hidden }: Props<T>) {
@@ -45,7 +48,7 @@ export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, so
             <Table.Tr key={group.id}>
               {group.headers.map((head) => {
                 const order = head.column.getIsSorted();
-                const text = flexRender(head.column.columnDef.header, head.getContext());
+                const text = drawn(head.column.columnDef.header, head.getContext());
                 return (
                   <Table.Th key={head.id} scope="col" data-num={head.column.columnDef.meta?.num || undefined} aria-sort={order ? (order === 'asc' ? 'ascending' : 'descending') : undefined}>
                     {head.column.getCanSort()
@@ -62,7 +65,7 @@ export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, so
             <Table.Tr key={row.id} data-clickable={open ? true : undefined} className={arrived?.has(row.id) ? 'arrived' : undefined} tabIndex={open ? 0 : undefined}
               aria-label={open ? openLabel?.(row.original) : undefined} onClick={open && (() => open(row.original))}
               onKeyDown={open && ((e) => { if (e.key === 'Enter' && e.target === e.currentTarget) open(row.original); })}>
-              {row.getVisibleCells().map((cell) => <Table.Td key={cell.id} className={cell.column.columnDef.meta?.wrap ? 'wrap' : undefined} data-num={cell.column.columnDef.meta?.num || undefined}>{flexRender(cell.column.columnDef.cell, cell.getContext())}</Table.Td>)}
+              {row.getVisibleCells().map((cell) => <Table.Td key={cell.id} className={cell.column.columnDef.meta?.wrap ? 'wrap' : undefined} data-num={cell.column.columnDef.meta?.num || undefined}>{drawn(cell.column.columnDef.cell, cell.getContext())}</Table.Td>)}
             </Table.Tr>
           ))}
         </Table.Tbody>

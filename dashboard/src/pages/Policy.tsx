@@ -64,11 +64,21 @@ function Form({ view }: { view: View }) {
             <Field {...field} name="queue_max_wait_ms" label="Longest wait, milliseconds" now={count(view.queue.max_wait_ms)} />
           </SimpleGrid>
         </Card>
-        <Card title="Length of answers">
+        <Card title="Size of requests and answers">
           <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }}>
+            <Field {...field} name="max_request_bytes" label="Largest request, bytes" now={count(view.max_request_bytes)} />
+            <Field {...field} name="max_reasoning_tokens" label="Most reasoning, tokens" now={or(view.max_reasoning_tokens, count)} />
             <Field {...field} name="default_max_output_tokens" label="Cap where the caller sets none, tokens" now={count(view.default_max_output_tokens)} />
             <Field {...field} name="min_output_tokens" label="Least worth forwarding, tokens" now={count(view.min_output_tokens)} />
             <Choice {...field} name="clamp_output" label="Lower the cap to what the budget affords" now={view.clamp_output ? 'yes' : 'no'} of={[['true', 'Yes'], ['false', 'No, deny instead']]} />
+          </SimpleGrid>
+        </Card>
+        <Card title="When a key seems to run away">
+          <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }}>
+            <Choice {...field} name="retry_storm" label="The same request again and again" now={view.protection.retry_storm.action ?? ''} of={actions} />
+            <Choice {...field} name="runaway_agent" label="Too many requests" now={view.protection.runaway_agent.action ?? ''} of={actions} />
+            <Choice {...field} name="hourly_spike" label="An hour far above the others" now={view.protection.hourly_spike.action ?? ''} of={actions} />
+            <Choice {...field} name="new_expensive_model" label="A new, dear model" now={view.protection.new_expensive_model.action ?? ''} of={actions} />
           </SimpleGrid>
         </Card>
         <Card title="When something is missing">
@@ -91,6 +101,8 @@ function Form({ view }: { view: View }) {
     </form>
   );
 }
+
+const actions: [string, string][] = [['off', 'Nothing'], ['alert', 'Tell'], ['throttle', 'Tell and throttle the key'], ['disable_key', 'Tell and disable the key']];
 
 const words: Record<string, [string, string][]> = {
   on_missing_usage: [['estimate', 'Count what passed'], ['hold', 'Charge the whole hold']],

@@ -10,6 +10,12 @@ test('only what was touched is sent, and what was emptied is null', () => {
     .toEqual({ daily_budget: null, hitl_threshold: 5, rate_limit_rpm: 'unlimited', queue: { max_wait_ms: 2000 }, clamp_output: null });
 });
 
+test('what is done about a runaway key is changed without its figures', () => {
+  const set = formOf({ protection: { retry_storm: { action: 'throttle', requests: 10 } } });
+  expect(patchOf(set, { ...set, retry_storm: 'disable_key', hourly_spike: 'off' }).patch).toEqual({ protection: { retry_storm: { action: 'disable_key' }, hourly_spike: { action: 'off' } } });
+  expect(patchOf(set, { ...set, retry_storm: '' }).patch).toEqual({ protection: { retry_storm: { action: null } } });
+});
+
 test('a name that is gone from a map is sent as null, because a merge patch keeps what it does not name', () => {
   expect(patchOf(before, { ...before, model_aliases: 'fast = gpt-5-mini' }).patch).toEqual({ model_aliases: { old: null, fast: 'gpt-5-mini' } });
   expect(patchOf(before, { ...before, model_aliases: '' }).patch).toEqual({ model_aliases: null });

@@ -15,6 +15,12 @@ export interface PolicyForm {
   queue_max_wait_ms: string;
   default_max_output_tokens: string;
   min_output_tokens: string;
+  max_request_bytes: string;
+  max_reasoning_tokens: string;
+  retry_storm: string;
+  runaway_agent: string;
+  hourly_spike: string;
+  new_expensive_model: string;
   model_allowlist: string;
   on_budget_store_loss: string;
   on_missing_usage: string;
@@ -27,8 +33,9 @@ export interface PolicyForm {
 export type Faults = Partial<Record<keyof PolicyForm, string>>;
 
 const money = ['daily_budget', 'monthly_budget', 'max_cost_per_request', 'hitl_threshold'] as const;
-const counts = ['rate_limit_rpm', 'max_concurrency'] as const;
-const whole = ['default_max_output_tokens', 'min_output_tokens'] as const;
+const counts = ['rate_limit_rpm', 'max_concurrency', 'max_reasoning_tokens'] as const;
+const whole = ['default_max_output_tokens', 'min_output_tokens', 'max_request_bytes'] as const;
+const rules = ['retry_storm', 'runaway_agent', 'hourly_spike', 'new_expensive_model'] as const;
 const choices = ['on_budget_store_loss', 'on_missing_usage', 'on_unpriced_model'] as const;
 
 export function formOf(document: Document): PolicyForm {
@@ -37,6 +44,9 @@ export function formOf(document: Document): PolicyForm {
     daily_budget: text(document.daily_budget), monthly_budget: text(document.monthly_budget), max_cost_per_request: text(document.max_cost_per_request), hitl_threshold: text(document.hitl_threshold),
     rate_limit_rpm: text(document.rate_limit_rpm), max_concurrency: text(document.max_concurrency), queue_max_depth: text(document.queue?.max_depth), queue_max_wait_ms: text(document.queue?.max_wait_ms),
     default_max_output_tokens: text(document.default_max_output_tokens), min_output_tokens: text(document.min_output_tokens),
+    max_request_bytes: text(document.max_request_bytes), max_reasoning_tokens: text(document.max_reasoning_tokens),
+    retry_storm: document.protection?.retry_storm?.action ?? '', runaway_agent: document.protection?.runaway_agent?.action ?? '',
+    hourly_spike: document.protection?.hourly_spike?.action ?? '', new_expensive_model: document.protection?.new_expensive_model?.action ?? '',
     model_allowlist: document.model_allowlist?.length === 0 ? '(none)' : (document.model_allowlist?.join('\n') ?? ''),
     on_budget_store_loss: document.on_budget_store_loss ?? '', on_missing_usage: document.on_missing_usage ?? '', on_unpriced_model: document.on_unpriced_model ?? '',
     clamp_output: document.clamp_output === null || document.clamp_output === undefined ? '' : String(document.clamp_output),
@@ -59,7 +69,7 @@ export function patchOf(before: PolicyForm, after: PolicyForm): { patch: Documen
     const value = after[name].trim();
     if (value === '') patch[name] = null;
     else if (value === 'unlimited' && (counts as readonly string[]).includes(name)) patch[name] = value;
-    else if (/^\d{1,8}$/.test(value)) patch[name] = Number(value);
+    else if (/^\d{1,10}$/.test(value)) patch[name] = Number(value);
     else faults[name] = (counts as readonly string[]).includes(name) ? 'A whole number, or the word unlimited' : 'A whole number';
   }
   const queue: Record<string, unknown> = {};
@@ -71,6 +81,8 @@ export function patchOf(before: PolicyForm, after: PolicyForm): { patch: Documen
   }
   if (Object.keys(queue).length > 0) patch.queue = queue;
   for (const name of choices.filter(changed)) patch[name] = after[name] || null;
+  const touched = rules.filter(changed);
+  if (touched.length > 0) patch.protection = Object.fromEntries(touched.map((name) => [name, { action: after[name] || null }]));
   if (changed('clamp_output')) patch.clamp_output = after.clamp_output === '' ? null : after.clamp_output === 'true';
   if (changed('model_allowlist')) patch.model_allowlist = after.model_allowlist.trim() === '' ? null : after.model_allowlist.trim() === '(none)' ? [] : list(after.model_allowlist);
   for (const name of ['model_aliases', 'fallbacks'] as const) {

@@ -16,6 +16,7 @@ static class AlertServices
         services.AddSingleton<AlertMetrics>();
         services.AddSingleton<AlertDesk>();
         services.AddSingleton<ApprovalAlerts>();
+        services.AddSingleton<SealedSecrets>();
         services.AddSingleton<ApprovalLinks>();
         services.AddSingleton<RefusedAccess>();
         services.AddSingleton<WebhookDirectory>();

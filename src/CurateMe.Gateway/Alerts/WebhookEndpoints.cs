@@ -31,16 +31,16 @@ static class WebhookEndpoints
         return webhooks;
     }
 
-    /// <summary>The document for the audit trail: without its secrets.</summary>
-    public static string Text(WebhookDocument webhook, Catalogue catalogue) => catalogue.Webhooks.Text(webhook with { Secret = null, FormerSecret = null });
+    /// <summary>The document for the audit trail: without what is secret in it.</summary>
+    public static string Text(WebhookDocument webhook, Catalogue catalogue) => catalogue.Webhooks.Text(webhook with { Url = WebhookDocument.Masked(webhook.Url), Secret = null, FormerSecret = null });
 
-    static async Task<Created<Webhook>> CreateAsync(Body<WebhookCreate> body, AdminCall call, Catalogue catalogue, NetworkGuard guard, CancellationToken ct)
+    static async Task<Created<Webhook>> CreateAsync(Body<WebhookCreate> body, AdminCall call, Catalogue catalogue, NetworkGuard guard, SealedSecrets seal, CancellationToken ct)
     {
         var (request, _) = body;
         var url = request.Url ?? throw Refusal.MissingField("url", "Send the address that is to be told.");
         var events = request.Events ?? throw Refusal.MissingField("events", $"Send some of {string.Join(", ", Choice.All<AlertType>())}.");
         var org = request.OrgId is null && call.NamedOrg is null ? null : (await call.OrgAsync(request.OrgId, "org_id", ct)).Id;
-        var id = Ids.New("wh_");
+        var (id, secret) = (Ids.New("wh_"), WebhookSecret.New());
         var webhook = new WebhookDocument
         {
             WebhookId = id,
@@ -49,7 +49,7 @@ static class WebhookEndpoints
             Events = events,
             BudgetWarningThreshold = request.BudgetWarningThreshold,
             Format = request.Format ?? WebhookFormat.Cloudevents,
-            Secret = WebhookSecret.New(),
+            Secret = seal.Close(secret, WebhookDocument.SealOf(id)),
             CreatedAt = call.Now,
         };
         Check(webhook, guard);
@@ -60,18 +60,18 @@ static class WebhookEndpoints
         }
         await catalogue.CommitAsync(
             [catalogue.Webhooks.New(id, owner, lookup: null, webhook)], call.Audit("webhook.create", "webhook", id, org, before: null, Text(webhook, catalogue)), ct);
-        return TypedResults.Created($"/api/v1/admin/webhooks/{id}", View(webhook, call.Now, webhook.Secret));
+        return TypedResults.Created($"/api/v1/admin/webhooks/{id}", View(webhook, call, secret));
     }
 
     static async Task<Ok<Page<Webhook>>> ListAsync(string? limit, string? cursor, AdminCall call, Catalogue catalogue, CancellationToken ct)
     {
         var count = Paging.Limit(limit);
         var org = call.NamedOrg is null ? null : (await call.OrgAsync(ct)).Id;
-        return TypedResults.Ok(Paging.Page(await catalogue.Webhooks.ListAsync(org, Paging.After(cursor), count + 1, ct), count, w => w.Id, w => View(w.Value, call.Now)));
+        return TypedResults.Ok(Paging.Page(await catalogue.Webhooks.ListAsync(org, Paging.After(cursor), count + 1, ct), count, w => w.Id, w => View(w.Value, call)));
     }
 
     static async Task<Ok<Webhook>> GetAsync(string webhook, AdminCall call, Catalogue catalogue, CancellationToken ct) =>
-        TypedResults.Ok(View((await FindAsync(webhook, call, catalogue, ct)).Value, call.Now));
+        TypedResults.Ok(View((await FindAsync(webhook, call, catalogue, ct)).Value, call));
 
     static async Task<Ok<Webhook>> PatchAsync(string webhook, Body<WebhookPatch> body, AdminCall call, Catalogue catalogue, NetworkGuard guard, CancellationToken ct)
     {
@@ -83,7 +83,7 @@ static class WebhookEndpoints
             changed = changed with { DisabledReason = null };
         }
         await SaveAsync("webhook.patch", stored, changed, call, catalogue, ct);
-        return TypedResults.Ok(View(changed, call.Now));
+        return TypedResults.Ok(View(changed, call));
     }
 
     static async Task<Ok<WebhookRemoved>> DeleteAsync(string webhook, AdminCall call, Catalogue catalogue, IAlertStore alerts, CancellationToken ct)
@@ -95,18 +95,19 @@ static class WebhookEndpoints
         return TypedResults.Ok(new WebhookRemoved(stored.Id, Removed: true));
     }
 
-    static async Task<Ok<Webhook>> RotateAsync(string webhook, Body<WebhookRotate> body, AdminCall call, Catalogue catalogue, CancellationToken ct)
+    static async Task<Ok<Webhook>> RotateAsync(string webhook, Body<WebhookRotate> body, AdminCall call, Catalogue catalogue, SealedSecrets seal, CancellationToken ct)
     {
         Rules.Count("grace_seconds", body.Value.GraceSeconds, 0, MaxGraceSeconds);
         var stored = await FindAsync(webhook, call, catalogue, ct);
+        var secret = WebhookSecret.New();
         var changed = stored.Value with
         {
-            Secret = WebhookSecret.New(),
+            Secret = seal.Close(secret, WebhookDocument.SealOf(stored.Id)),
             FormerSecret = stored.Value.Secret,
             GraceUntil = call.Now.AddSeconds(body.Value.GraceSeconds ?? StandardGraceSeconds),
         };
         await SaveAsync("webhook.rotate", stored, changed, call, catalogue, ct);
-        return TypedResults.Ok(View(changed, call.Now, changed.Secret));
+        return TypedResults.Ok(View(changed, call, secret));
     }
 
     static async Task<Ok<WebhookDelivery>> TestAsync(
@@ -192,17 +193,17 @@ static class WebhookEndpoints
         }
     }
 
-    static Webhook View(WebhookDocument webhook, DateTimeOffset now, string? secret = null) => new()
+    static Webhook View(WebhookDocument webhook, AdminCall call, string? secret = null) => new()
     {
         WebhookId = webhook.WebhookId,
         OrgId = webhook.OrgId,
-        Url = webhook.Url,
+        Url = call.Actor.May(AdminRight.Change) ? webhook.Url : WebhookDocument.Masked(webhook.Url),
         Events = webhook.Events,
         BudgetWarningThreshold = webhook.BudgetWarningThreshold,
         Format = webhook.Format,
         Enabled = webhook.Enabled,
         DisabledReason = webhook.DisabledReason,
-        GraceUntil = webhook.GraceUntil > now ? webhook.GraceUntil : null,
+        GraceUntil = webhook.GraceUntil > call.Now ? webhook.GraceUntil : null,
         CreatedAt = webhook.CreatedAt,
         Secret = secret,
     };

@@ -11,11 +11,12 @@ sealed class WebhookSender : IDisposable
 {
     readonly HttpMessageInvoker http;
     readonly AlertOptions options;
+    readonly SealedSecrets seal;
     readonly TimeProvider time;
 
-    public WebhookSender(AlertOptions options, NetworkGuard guard, TimeProvider time)
+    public WebhookSender(AlertOptions options, NetworkGuard guard, SealedSecrets seal, TimeProvider time)
     {
-        (this.options, this.time) = (options, time);
+        (this.options, this.seal, this.time) = (options, seal, time);
         http = new HttpMessageInvoker(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -48,7 +49,11 @@ sealed class WebhookSender : IDisposable
     {
         try
         {
-            using var request = Request(delivery, webhook, now);
+            if (Open(webhook, webhook.Secret) is not { } secret)
+            {
+                return (null, "was not asked: its secret was stored under another master key; rotate it");
+            }
+            using var request = Request(delivery, webhook, now, secret, webhook.GraceUntil > now ? Open(webhook, webhook.FormerSecret) : null);
             using var answer = await http.SendAsync(request, limit);
             var status = (int)answer.StatusCode;
             return (status, status is >= 200 and < 300 ? null : status is >= 300 and < 400 ? $"answered {status}; redirects are not followed" : $"answered {status}");
@@ -63,14 +68,16 @@ sealed class WebhookSender : IDisposable
         }
     }
 
-    static HttpRequestMessage Request(AlertDelivery delivery, WebhookDocument webhook, DateTimeOffset now)
+    string? Open(WebhookDocument webhook, string? stored) => stored is null ? null : seal.Open(stored, WebhookDocument.SealOf(webhook.WebhookId));
+
+    static HttpRequestMessage Request(AlertDelivery delivery, WebhookDocument webhook, DateTimeOffset now, string secret, string? former)
     {
         var seconds = now.ToUnixTimeSeconds();
         var request = new HttpRequestMessage(HttpMethod.Post, webhook.Url) { Content = new StringContent(delivery.Body, Encoding.UTF8) };
         request.Content.Headers.ContentType = new(delivery.ContentType) { CharSet = "utf-8" };
         request.Headers.Add("webhook-id", delivery.EventId);
         request.Headers.Add("webhook-timestamp", seconds.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        request.Headers.Add("webhook-signature", WebhookSecret.Sign(delivery.EventId, seconds, delivery.Body, webhook.Secret, webhook.GraceUntil > now ? webhook.FormerSecret : null));
+        request.Headers.Add("webhook-signature", WebhookSecret.Sign(delivery.EventId, seconds, delivery.Body, secret, former));
         request.Headers.Add("User-Agent", "CurateMe-Gateway");
         return request;
     }

@@ -23,13 +23,14 @@ sealed record LinkKeyDocument
 /// <summary>
 /// Links by which a person approves or rejects one request without signing in. A link names the approval, the decision and its end, and is signed over all
 /// three; it works once, because an approval is decided once. Its key is in the configuration store, so a link made by one replica is good at every other
-/// and after a restart. Links are made for messages to webhooks only; they are in no list that a viewer can read.
+/// and after a restart; where it was stored under another master key there are no links. Links are made for messages to webhooks only; they are in no list that a viewer can read.
 /// </summary>
-sealed class ApprovalLinks(Catalogue catalogue, AlertOptions options, TimeProvider time, IServer? server = null)
+sealed class ApprovalLinks(Catalogue catalogue, AlertOptions options, SealedSecrets seal, TimeProvider time, IServer? server = null)
 {
     public const string Approve = "approve";
     public const string Reject = "reject";
 
+    const string SealName = "link_key:approvals";
     const int KeyBytes = 32;
     const int MaxTries = 3;
 
@@ -39,6 +40,7 @@ sealed class ApprovalLinks(Catalogue catalogue, AlertOptions options, TimeProvid
     public async Task AddAsync(JsonObject data, CancellationToken ct)
     {
         if (Address() is not { } address
+            || await KeyAsync(ct) is not { } key
             || (string?)data["approval_id"] is not { } id
             || !DateTimeOffset.TryParse((string?)data["expires_at"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var expires))
         {
@@ -46,22 +48,19 @@ sealed class ApprovalLinks(Catalogue catalogue, AlertOptions options, TimeProvid
         }
         foreach (var decision in (string[])[Approve, Reject])
         {
-            data[decision + "_url"] = new Uri(address, await PathAsync(id, decision, expires.ToUnixTimeSeconds(), ct)).ToString();
+            data[decision + "_url"] = new Uri(address, Path(key, id, decision, expires.ToUnixTimeSeconds())).ToString();
         }
     }
 
-    /// <summary>The link's path and query.</summary>
-    public async Task<string> PathAsync(string approvalId, string decision, long expires, CancellationToken ct)
-    {
-        var signature = Sign(await KeyAsync(ct), approvalId, decision, expires);
-        return string.Create(CultureInfo.InvariantCulture, $"approvals/{approvalId}/{decision}?expires={expires}&signature={signature}");
-    }
+    static string Path(byte[] key, string approvalId, string decision, long expires) =>
+        string.Create(CultureInfo.InvariantCulture, $"approvals/{approvalId}/{decision}?expires={expires}&signature={Sign(key, approvalId, decision, expires)}");
 
     /// <summary>Whether a link is ours, and its time is not over.</summary>
     public async Task<bool> IsGoodAsync(string approvalId, string decision, string? expires, string? signature, CancellationToken ct) =>
         signature is { Length: < 128 }
         && long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-        && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(Sign(await KeyAsync(ct), approvalId, decision, seconds)), Encoding.ASCII.GetBytes(signature))
+        && await KeyAsync(ct) is { } key
+        && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(Sign(key, approvalId, decision, seconds)), Encoding.ASCII.GetBytes(signature))
         && seconds > time.GetUtcNow().ToUnixTimeSeconds();
 
     static string Sign(byte[] key, string approvalId, string decision, long expires) =>
@@ -78,18 +77,22 @@ sealed class ApprovalLinks(Catalogue catalogue, AlertOptions options, TimeProvid
         return bound is null ? null : new Uri(bound.Replace("[::]", "localhost", StringComparison.Ordinal).Replace("0.0.0.0", "localhost", StringComparison.Ordinal).Replace("//+", "//localhost", StringComparison.Ordinal).Replace("//*", "//localhost", StringComparison.Ordinal));
     }
 
-    async Task<byte[]> KeyAsync(CancellationToken ct)
+    async Task<byte[]?> KeyAsync(CancellationToken ct)
     {
         for (var tries = 1; known is null; tries++)
         {
             if (await catalogue.LinkKeys.FindAsync(LinkKeyDocument.Id, ct) is { } stored)
             {
-                known = Convert.FromBase64String(stored.Value.Key);
+                if (seal.Open(stored.Value.Key, SealName) is not { } opened)
+                {
+                    return null;
+                }
+                known = Convert.FromBase64String(opened);
                 break;
             }
             try
             {
-                var made = new LinkKeyDocument { Key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeyBytes)) };
+                var made = new LinkKeyDocument { Key = seal.Close(Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeyBytes)), SealName) };
                 await catalogue.CommitAsync(
                     [catalogue.LinkKeys.New(LinkKeyDocument.Id, orgId: null, lookup: null, made)],
                     new AuditDraft(time.GetUtcNow(), "gateway", FromIp: null, "link_key.create", "link_key", LinkKeyDocument.Id, OrgId: null, BeforeJson: null, AfterJson: null), ct);

@@ -85,6 +85,24 @@ sealed class KeyPulse
         }
     }
 
+    /// <summary>Asks about a model and an address again at the next request: nobody had the time to look.</summary>
+    public void Forget(string? model, string? address)
+    {
+        lock (gate)
+        {
+            if (model is not null)
+            {
+                lastModel = null;
+                models.Remove(model);
+            }
+            if (address is not null)
+            {
+                lastAddress = null;
+                addresses.Remove(address);
+            }
+        }
+    }
+
     /// <summary>Whether the key comes from an address that this process has not seen it come from.</summary>
     public bool IsNewAddress(string address)
     {

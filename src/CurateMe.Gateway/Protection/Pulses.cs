@@ -34,7 +34,7 @@ sealed class Pulses(TimeProvider time)
     /// <summary>Most keys watched; beyond it the watch begins anew.</summary>
     public const int MaxKeys = 50_000;
 
-    /// <summary>Most suspicions that wait; further ones are dropped, since whoever runs away is suspected again.</summary>
+    /// <summary>Most suspicions that wait; further ones are dropped, since whoever runs away is suspected again, and what is new stays new.</summary>
     public const int MaxSuspects = 1_000;
 
     readonly ConcurrentDictionary<string, KeyPulse> keys = new(StringComparer.Ordinal);
@@ -57,13 +57,13 @@ sealed class Pulses(TimeProvider time)
         {
             suspects.Writer.TryWrite(new Suspect(Suspicion.RunawayAgent, principal, record));
         }
-        if (policy.NewExpensiveModel != ProtectionAction.Off && pulse.IsNew(record.Model))
+        if (policy.NewExpensiveModel != ProtectionAction.Off && pulse.IsNew(record.Model) && !suspects.Writer.TryWrite(new Suspect(Suspicion.NewExpensiveModel, principal, record)))
         {
-            suspects.Writer.TryWrite(new Suspect(Suspicion.NewExpensiveModel, principal, record));
+            pulse.Forget(record.Model, address: null);
         }
-        if (record.ClientIp is { } address && pulse.IsNewAddress(address))
+        if (record.ClientIp is { } address && pulse.IsNewAddress(address) && !suspects.Writer.TryWrite(new Suspect(Suspicion.NewAddress, principal, record)))
         {
-            suspects.Writer.TryWrite(new Suspect(Suspicion.NewAddress, principal, record));
+            pulse.Forget(model: null, address);
         }
     }
 

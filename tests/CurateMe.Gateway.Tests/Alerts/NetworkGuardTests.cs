@@ -66,7 +66,7 @@ public sealed class NetworkGuardTests
     {
         await using var receiver = await Receiver.StartAsync();
         var options = new AlertOptions { AllowHttp = true };
-        using var sender = new WebhookSender(options, new NetworkGuard(options), TimeProvider.System);
+        using var sender = new WebhookSender(options, new NetworkGuard(options), new SealedSecrets(), TimeProvider.System);
         var hook = new WebhookDocument { WebhookId = "wh_1", Url = receiver.Url(), Events = [], Secret = WebhookSecret.New(), CreatedAt = default };
         var raised = new CurateMe.Ledger.Alerts.AlertEvent("evt_1", null, EventMessage.TestType, "webhook:wh_1", default, "", "{}");
         var attempt = await sender.SendAsync(EventMessage.Delivery("dlv_1", hook, raised, default), hook, default);

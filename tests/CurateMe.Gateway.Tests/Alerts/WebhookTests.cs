@@ -49,6 +49,9 @@ public sealed class WebhookTests
         await client.TestWebhookAsync(hook.WebhookId);
         Assert.True(receiver.Messages[0].IsSignedBy(hook.Secret!) && receiver.Messages[0].IsSignedBy(rotated.Secret!));
 
+        var stored = (await rig.Service<CurateMe.Ledger.Configuration.IConfigStore>().GetAsync("webhooks", hook.WebhookId, default))!.Json;
+        Assert.DoesNotContain("whsec_", stored, StringComparison.Ordinal);
+        Assert.Equal(2, System.Text.RegularExpressions.Regex.Count(stored, "secret\":\"v1:"));
         var again = await client.RotateWebhookAsync(hook.WebhookId, graceSeconds: 0);
         await client.TestWebhookAsync(hook.WebhookId);
         Assert.True(receiver.Messages[1].IsSignedBy(again.Secret!));
@@ -208,6 +211,44 @@ public sealed class WebhookTests
 
         await rig.Admin().DeleteWebhookAsync(platform.WebhookId);
         Assert.Equal(404, (await Assert.ThrowsAsync<AdminRefusedException>(() => rig.Admin().GetWebhookAsync(platform.WebhookId))).Status);
+    }
+
+    [Fact]
+    public async Task Address_IsShownToThoseWhoMayChangeIt()
+    {
+        await using var rig = await AlertRig.StartAsync();
+        await rig.KeyAsync();
+        var client = rig.Admin("org_test");
+        var hook = await client.CreateWebhookAsync(Hook("https://hooks.example:8443/services/T00/SECRET?x=SECRET"));
+        Assert.Equal("https://hooks.example:8443/services/T00/SECRET?x=SECRET", (await client.GetWebhookAsync(hook.WebhookId)).Url);
+        var viewer = new AdminClient(rig.Http, (await client.CreateTokenAsync(new AdminTokenCreate { Role = AdminRole.Viewer })).Token!);
+        Assert.StartsWith("https://hooks.example:8443/…#", (await viewer.GetWebhookAsync(hook.WebhookId)).Url, StringComparison.Ordinal);
+        await client.PatchWebhookAsync(hook.WebhookId, new JsonObject { ["url"] = "https://hooks.example:8443/SECRET" });
+        await client.DeleteWebhookAsync(hook.WebhookId);
+        var audited = (await viewer.ListAuditAsync(limit: 100)).Data.Where(e => e.TargetId == hook.WebhookId).ToList();
+        Assert.Equal(3, audited.Count);
+        Assert.All(audited, e => Assert.DoesNotContain("SECRET", $"{e.Before?.ToJsonString()}{e.After?.ToJsonString()}", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Secret_UnderAnotherMasterKey_IsSaidAndMendedByRotating()
+    {
+        using var data = new TemporaryDirectory();
+        await using var receiver = await Receiver.StartAsync();
+        string webhook;
+        await using (var rig = await AlertRig.StartAsync(directory: data))
+        {
+            await rig.KeyAsync();
+            webhook = (await rig.Admin("org_test").CreateWebhookAsync(Hook(receiver.Url()))).WebhookId;
+        }
+        File.Delete(System.IO.Path.Combine(data.Path, CurateMe.Gateway.ProviderKeys.MasterKey.FileName));
+        await using var next = await AlertRig.StartAsync(directory: data);
+        var client = next.Admin("org_test");
+        var failed = await client.TestWebhookAsync(webhook);
+        Assert.Equal(("failed", "was not asked: its secret was stored under another master key; rotate it"), (failed.State, Assert.Single(failed.Attempts).Error));
+        var rotated = await client.RotateWebhookAsync(webhook);
+        Assert.Equal("delivered", (await client.TestWebhookAsync(webhook)).State);
+        Assert.True(Assert.Single(receiver.Messages).IsSignedBy(rotated.Secret!));
     }
 
     [Theory]

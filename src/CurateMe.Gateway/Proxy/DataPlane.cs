@@ -21,7 +21,7 @@ static class DataPlane
     [
         ("/chat/completions", Chat), ("/responses", Responses), ("/completions", new ChatDialect(text: true)),
         ("/embeddings", new InputDialect("/embeddings", defaultModel: null)), ("/moderations", new InputDialect("/moderations", "omni-moderation-latest")),
-        ("/images/generations", new ImagesDialect()), ("/audio/speech", new SpeechDialect()), ("/audio/transcriptions", new TranscriptionsDialect()),
+        ("/images/generations", new ImagesDialect()), ("/images/edits", new ImageEditsDialect()), ("/audio/speech", new SpeechDialect()), ("/audio/transcriptions", new TranscriptionsDialect()),
     ];
 
     static readonly Dialect Messages = new MessagesDialect();

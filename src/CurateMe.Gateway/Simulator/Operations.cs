@@ -18,6 +18,7 @@ internal static class Operations
         .. OpenAiPaths("embeddings", "/embeddings", Embeddings.Answer),
         .. OpenAiPaths("moderations", "/moderations", Embeddings.Moderate),
         .. OpenAiPaths("images.generations", "/images/generations", Images.Answer),
+        .. OpenAiPaths("images.edits", "/images/edits", Images.Edit, readsJson: false),
         .. OpenAiPaths("audio.speech", "/audio/speech", Speech.Answer),
         .. OpenAiPaths("audio.transcriptions", "/audio/transcriptions", Transcriptions.Answer, readsJson: false),
         .. OpenAiPaths("audio.translations", "/audio/translations", Transcriptions.Answer, readsJson: false),

@@ -60,7 +60,7 @@ public sealed class AzureTests
     }
 
     [Theory]
-    [InlineData("/v1/azure/openai/deployments/gpt-4o-mini/images/edits")]
+    [InlineData("/v1/azure/openai/deployments/gpt-4o-mini/images/variations")]
     [InlineData("/v1/azure/openai/deployments/gpt-4o-mini/extensions/chat/completions")]
     [InlineData("/v1/groq/openai/deployments/gpt-4o-mini/chat/completions")]
     public async Task WhatHasNoMeter_IsRefused(string path)

@@ -64,6 +64,23 @@ public sealed class OfficialClientsTests
         Assert.Equal(5, (await Bills.AssertEqualAsync(rig)).Count);
     }
 
+    [Theory]
+    [InlineData("gpt-image-1")]
+    [InlineData("dall-e-2")]
+    public async Task OpenAi_ImageEdits(string model)
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var client = new OpenAIClient(new ApiKeyCredential(await rig.KeyAsync()), At(rig)).GetImageClient(model);
+        using var picture = new MemoryStream(Convert.FromBase64String(Png));
+
+        var made = await client.GenerateImageEditAsync(picture, "a.png", "make it blue");
+
+        Assert.NotNull(made.Value);
+        var record = Assert.Single(await Bills.AssertEqualAsync(rig));
+        Assert.Equal("images.edits", record.Endpoint);
+        Assert.True(record.Cost.Value > 0 && record.Cost <= record.Hold, $"{record.Cost} of {record.Hold}");
+    }
+
     [Fact]
     public async Task OpenAi_Vision_AndErrors()
     {

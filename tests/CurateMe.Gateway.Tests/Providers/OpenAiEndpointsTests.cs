@@ -211,7 +211,6 @@ public sealed class OpenAiEndpointsTests
     [InlineData("/v1/chat/completions", """{"model":"gpt-4o-search-preview","messages":[],"service_tier":"priority"}""", 403)]
     [InlineData("/v1/openai/audio/translations", "{}", 404)]
     [InlineData("/v1/openai/files", "{}", 404)]
-    [InlineData("/v1/openai/images/edits", "{}", 404)]
     [InlineData("/v1/nobody/chat/completions", "{}", 404)]
     public async Task AC06_WhatHasNoMeter_IsRefused(string path, string body, int status)
     {

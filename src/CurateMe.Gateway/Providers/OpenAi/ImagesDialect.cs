@@ -8,14 +8,6 @@ namespace CurateMe.Gateway.Providers.OpenAi;
 sealed class ImagesDialect : OpenAiDialect
 {
     const string DefaultModel = "dall-e-2";
-    const int MaxImages = 10;
-
-    // A picture that is shown while it is made costs this much more, each time.
-    const int PartialTokens = 100;
-    const int MaxPartials = 3;
-
-    // Text that the newer models write beside their pictures.
-    const int MaxTextTokens = 4_096;
 
     static readonly FieldNames Fields = new("model", "prompt", "n", "size", "quality", "stream", "partial_images");
 
@@ -66,7 +58,7 @@ sealed class ImagesDialect : OpenAiDialect
                     model = json.Model();
                     break;
                 case 2:
-                    n = (int)(json.Integer("n", 1, MaxImages) ?? 1);
+                    n = (int)(json.Integer("n", 1, ImagesFacts.MaxPictures) ?? 1);
                     break;
                 case 3:
                     size = Word(ref json);
@@ -78,7 +70,7 @@ sealed class ImagesDialect : OpenAiDialect
                     stream = json.Bool("stream");
                     break;
                 case 6:
-                    partials = (int)(json.Integer("partial_images", 0, MaxPartials) ?? 0);
+                    partials = (int)(json.Integer("partial_images", 0, ImagesFacts.MaxPartials) ?? 0);
                     break;
                 default:
                     json.Skip();
@@ -94,9 +86,9 @@ sealed class ImagesDialect : OpenAiDialect
             ModelToken = token,
             ByDeployment = deployment is not null,
             Stream = stream,
-            OutputCap = MaxTextTokens,
+            OutputCap = ImagesFacts.MaxTextTokens,
             Pictures = n,
-            PartialTokens = (long)n * partials * PartialTokens,
+            PartialTokens = (long)n * partials * ImagesFacts.TokensOfPartial,
             // A size that the provider chooses may be the dearest.
             ImageVariant = byPiece ? $"{size ?? "1024x1024"}/{quality ?? "standard"}" : null,
         };
@@ -116,6 +108,15 @@ sealed class ImagesDialect : OpenAiDialect
 /// <summary>Facts of a request for pictures.</summary>
 sealed class ImagesFacts : RequestFacts
 {
+    public const int MaxPictures = 10;
+
+    /// <summary>A picture that is shown while it is made costs this much more, each time.</summary>
+    public const int TokensOfPartial = 100;
+    public const int MaxPartials = 3;
+
+    /// <summary>Most text that the newer models write beside their pictures.</summary>
+    public const int MaxTextTokens = 4_096;
+
     /// <summary>Pictures asked for.</summary>
     public int Pictures { get; init; }
     public long PartialTokens { get; init; }

@@ -1,5 +1,6 @@
 using System.Text;
 using CurateMe.Gateway.Proxy;
+using Microsoft.Net.Http.Headers;
 
 namespace CurateMe.Gateway.Providers.OpenAi;
 
@@ -30,6 +31,16 @@ ref struct MultipartParts
             throw Malformed();
         }
         at += delimiter.Length;
+    }
+
+    /// <summary>The delimiter that the request's Content-Type names.</summary>
+    /// <exception cref="RefusedException">It names none.</exception>
+    public static byte[] Delimiter(HttpRequest request)
+    {
+        var boundary = MediaTypeHeaderValue.TryParse(request.ContentType, out var type) ? HeaderUtilities.RemoveQuotes(type.Boundary).Value : null;
+        return boundary is { Length: > 0 and <= 70 }
+            ? Encoding.ASCII.GetBytes("--" + boundary)
+            : throw new RefusedException(ErrorCode.UnsupportedMediaType, "The Content-Type has no boundary of 1 to 70 characters.", "Send a form as multipart/form-data.", "Content-Type");
     }
 
     public MultipartPart Current { get; private set; }
@@ -80,9 +91,9 @@ ref struct MultipartParts
         foreach (var line in head.Split("\r\n"))
         {
             if (line.StartsWith("Content-Disposition:", StringComparison.OrdinalIgnoreCase)
-                && Microsoft.Net.Http.Headers.ContentDispositionHeaderValue.TryParse(line["Content-Disposition:".Length..].Trim(), out var disposition))
+                && ContentDispositionHeaderValue.TryParse(line["Content-Disposition:".Length..].Trim(), out var disposition))
             {
-                return Microsoft.Net.Http.Headers.HeaderUtilities.RemoveQuotes(disposition.Name).Value ?? "";
+                return HeaderUtilities.RemoveQuotes(disposition.Name).Value ?? "";
             }
         }
         throw Malformed();

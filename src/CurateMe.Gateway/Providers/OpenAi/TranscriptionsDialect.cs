@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
+using CurateMe.Gateway.InputBounds;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Pricing;
-using Microsoft.Net.Http.Headers;
 
 namespace CurateMe.Gateway.Providers.OpenAi;
 
@@ -17,18 +17,13 @@ sealed class TranscriptionsDialect : OpenAiDialect
 
     public override RequestFacts Read(ReadOnlySpan<byte> body, HttpRequest request)
     {
-        var boundary = MediaTypeHeaderValue.TryParse(request.ContentType, out var type) ? HeaderUtilities.RemoveQuotes(type.Boundary).Value : null;
-        if (string.IsNullOrEmpty(boundary) || boundary.Length > 70)
-        {
-            throw new RefusedException(ErrorCode.UnsupportedMediaType, "The Content-Type has no boundary of 1 to 70 characters.", "Send a form as multipart/form-data.", "Content-Type");
-        }
         string? model = null;
         ByteSpan token = default;
         var file = default(ReadOnlySpan<byte>);
         var hasFile = false;
         var other = 0L;
         var stream = false;
-        foreach (var part in new MultipartParts(body, Encoding.ASCII.GetBytes("--" + boundary)))
+        foreach (var part in new MultipartParts(body, MultipartParts.Delimiter(request)))
         {
             var content = body.Slice(part.Content.Start, part.Content.Length);
             switch (part.Name)
@@ -47,7 +42,7 @@ sealed class TranscriptionsDialect : OpenAiDialect
                     stream = content.SequenceEqual("true"u8) || content.SequenceEqual("True"u8) || content.SequenceEqual("1"u8);
                     break;
                 default:
-                    other += content.Length;
+                    other += content.Length + Normalization.Growth(content);
                     break;
             }
         }

@@ -2,10 +2,13 @@ using System.Text.Json;
 
 namespace CurateMe.Gateway.Simulator.OpenAi;
 
-/// <summary><c>POST /images/generations</c>: by the piece (DALL·E) or by tokens (GPT Image).</summary>
+/// <summary><c>POST /images/generations</c> and <c>/images/edits</c>: by the piece (DALL·E) or by tokens (GPT Image).</summary>
 internal static class Images
 {
     const int MaxImages = 10;
+
+    // An input picture of one tile.
+    const int PictureTokens = 65 + 129;
 
     // One grey pixel
     const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
@@ -20,14 +23,33 @@ internal static class Images
             throw new ProviderError(400, "Missing required parameter: 'prompt'.", "prompt", "missing_required_parameter");
         var count = body.Number("n", 1, call.Model == "dall-e-3" ? 1 : MaxImages) ?? 1;
         var byToken = call.Model.Contains("image", StringComparison.Ordinal);
-        var size = body.Text("size") is { } asked && asked != "auto" ? asked : "1024x1024";
-        var quality = body.Text("quality") is { } wanted && wanted != "auto" ? wanted : byToken ? "high" : "standard";
+        return MakeAsync(call, count, prompt.TokenCount(), pictures: 0, byToken, body.Text("size"), body.Text("quality"), asUrl: !byToken && !body.Is("response_format", "b64_json"u8));
+    }
+
+    public static async Task Edit(SimulatedCall call)
+    {
+        var (fields, files) = await Transcriptions.ReadForm(call);
+        call.Model = fields.GetValueOrDefault("model") ?? "dall-e-2";
+        call.Card();
+        var pictures = files.Count(static f => f.Name is "image" or "image[]" or "mask");
+        if (pictures == 0)
+            throw new ProviderError(400, "Missing required parameter: 'image'.", "image", "missing_required_parameter");
+        var byToken = call.Model.Contains("image", StringComparison.Ordinal);
+        var count = int.Parse(fields.GetValueOrDefault("n") ?? "1", System.Globalization.CultureInfo.InvariantCulture);
+        await MakeAsync(
+            call, count, Tokens.Count(fields.GetValueOrDefault("prompt") ?? ""), pictures, byToken, fields.GetValueOrDefault("size"), fields.GetValueOrDefault("quality"),
+            asUrl: !byToken && fields.GetValueOrDefault("response_format") != "b64_json");
+    }
+
+    static Task MakeAsync(SimulatedCall call, int count, int words, int pictures, bool byToken, string? askedSize, string? askedQuality, bool asUrl)
+    {
+        var size = askedSize is not (null or "auto") ? askedSize : "1024x1024";
+        var quality = askedQuality is not (null or "auto") ? askedQuality : byToken ? "high" : "standard";
         call.Variant = $"{size}/{quality}";
         var output = count * TokensOf(size, quality);
         var units = byToken
-            ? new BillCounts { PromptTokens = prompt.TokenCount(), CompletionTokens = output, ImageCompletionTokens = output }
+            ? new BillCounts { PromptTokens = words + (pictures * PictureTokens), ImagePromptTokens = pictures * PictureTokens, CompletionTokens = output, ImageCompletionTokens = output }
             : new BillCounts { Images = count };
-        var asUrl = !byToken && !body.Is("response_format", "b64_json"u8);
         return call.AnswerAsync(units, Written.Object((call, units, count, byToken, asUrl, size, quality), static (json, state) =>
         {
             json.WriteNumber("created", state.call.UnixSeconds);
@@ -53,8 +75,8 @@ internal static class Images
     {
         usage.Count("input_tokens", units.PromptTokens);
         usage.Json.WriteStartObject("input_tokens_details");
-        usage.Count("image_tokens", 0);
-        usage.Count("text_tokens", units.PromptTokens);
+        usage.Count("image_tokens", units.ImagePromptTokens);
+        usage.Count("text_tokens", units.PromptTokens - units.ImagePromptTokens);
         usage.Json.WriteEndObject();
         usage.Count("output_tokens", units.CompletionTokens);
         usage.Count("total_tokens", units.PromptTokens + units.CompletionTokens);

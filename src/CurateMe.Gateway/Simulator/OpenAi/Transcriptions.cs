@@ -125,12 +125,13 @@ internal static class Transcriptions
         return (int)Math.Min(file.Length * 1000L / Math.Max(1, rate), int.MaxValue);
     }
 
-    static async Task<Form> Read(SimulatedCall call)
+    /// <summary>The parts of a form: texts by name, and files.</summary>
+    public static async Task<(Dictionary<string, string> Fields, List<(string Name, ReadOnlyMemory<byte> Content)> Files)> ReadForm(SimulatedCall call)
     {
         if (!MediaTypeHeaderValue.TryParse(call.Context.Request.ContentType, out var type) || HeaderUtilities.RemoveQuotes(type.Boundary).Value is not { Length: > 0 } boundary)
             throw new ProviderError(400, "The request must be multipart/form-data.");
         var fields = new Dictionary<string, string>(StringComparer.Ordinal);
-        ReadOnlyMemory<byte>? file = null;
+        List<(string Name, ReadOnlyMemory<byte> Content)> files = [];
         try
         {
             var reader = new MultipartReader(boundary, new MemoryStream(call.RawBody.ToArray()));
@@ -141,8 +142,8 @@ internal static class Transcriptions
                 using var content = new MemoryStream();
                 await section.Body.CopyToAsync(content);
                 var name = HeaderUtilities.RemoveQuotes(disposition.Name).Value ?? "";
-                if (name == "file")
-                    file = content.ToArray();
+                if (disposition.FileName.HasValue || name == "file")
+                    files.Add((name, content.ToArray()));
                 else
                     fields[name] = Encoding.UTF8.GetString(content.ToArray());
             }
@@ -151,8 +152,14 @@ internal static class Transcriptions
         {
             throw new ProviderError(400, "Could not parse multipart form.");
         }
+        return (fields, files);
+    }
+
+    static async Task<Form> Read(SimulatedCall call)
+    {
+        var (fields, files) = await ReadForm(call);
         return new Form(
-            file ?? throw new ProviderError(400, "Missing required parameter: 'file'.", "file", "missing_required_parameter"),
+            files.Find(static f => f.Name == "file") is { Name: not null } file ? file.Content : throw new ProviderError(400, "Missing required parameter: 'file'.", "file", "missing_required_parameter"),
             fields.GetValueOrDefault("model") ?? throw new ProviderError(400, "you must provide a model parameter"),
             fields.GetValueOrDefault("response_format") ?? "json",
             fields.GetValueOrDefault("prompt") ?? "",

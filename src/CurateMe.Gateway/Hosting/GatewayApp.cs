@@ -118,6 +118,8 @@ static class GatewayApp
         services.AddSingleton<LedgerService>();
         services.AddHostedService(s => s.GetRequiredService<LedgerService>());
         services.AddHostedService<LedgerUpkeep>();
+        services.AddSingleton<DailyReconcile>();
+        services.AddHostedService(s => s.GetRequiredService<DailyReconcile>());
     }
 
     static void AddDataPlane(IServiceCollection services, GatewaySettings settings)

@@ -30,6 +30,9 @@ sealed record GatewaySettings
     /// <summary><c>CM_MASTER_KEY</c>; null has one made in the data directory, where no other gateway shares the configuration.</summary>
     public MasterKey? MasterKey { get; init; }
 
+    /// <summary><c>CM_DAILY_RECONCILE</c>: the time of day (UTC) from which on the day before is reconciled; null never.</summary>
+    public TimeOnly? DailyReconcileAt { get; init; } = new(0, 10);
+
     /// <summary><c>--demo</c>: the built-in simulator answers for every provider.</summary>
     public bool Demo { get; init; }
 
@@ -61,6 +64,7 @@ sealed record GatewaySettings
             DataDirectory = directory,
             Shared = shared,
             AdminToken = ReadAdminToken(configuration, faults),
+            DailyReconcileAt = ReadTime(configuration, "CM_DAILY_RECONCILE", new TimeOnly(0, 10), faults),
             Demo = demo,
             MasterKey = ReadMasterKey(configuration, faults),
             OpenMetrics = bool.TryParse(configuration["Metrics:Open"], out var open) && open,
@@ -249,18 +253,34 @@ sealed record GatewaySettings
         }
     }
 
+<<<<<<< HEAD
     static bool ReadFlag(IConfiguration configuration, string key, bool standard, ConfigurationFaults faults)
+=======
+    static TimeOnly? ReadTime(IConfiguration configuration, string key, TimeOnly standard, ConfigurationFaults faults)
+>>>>>>> a708cc1 (The day before is reconciled every night by one of the gateways)
     {
         if (configuration[key] is not { Length: > 0 } text)
         {
             return standard;
         }
+<<<<<<< HEAD
         if (bool.TryParse(text, out var value))
         {
             return value;
         }
         faults.Add(key.Replace(":", "__", StringComparison.Ordinal), "is neither true nor false");
         return standard;
+=======
+        if (text == "off")
+        {
+            return null;
+        }
+        if (!TimeOnly.TryParseExact(text, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var at))
+        {
+            faults.Add(key, "must be a time of day in UTC such as 00:10, or off");
+        }
+        return at;
+>>>>>>> a708cc1 (The day before is reconciled every night by one of the gateways)
     }
 
     static TimeSpan ReadSeconds(IConfiguration configuration, string key, TimeSpan standard, ConfigurationFaults faults) =>

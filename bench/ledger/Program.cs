@@ -8,7 +8,7 @@ using CurateMe.Ledger.Sqlite;
 // How long breakdowns of a month take:
 //   dotnet run -c Release --project bench/ledger -- sqlite DIRECTORY [RECORDS]
 //   dotnet run -c Release --project bench/ledger -- mongo mongodb://127.0.0.1:27017/some_empty_database [RECORDS]
-// Directory and database must be empty, and are left for looking at: delete them afterwards.
+// Directory and database must be empty, and are left for looking at: delete them afterwards. With 0 records, those that are there already are asked about.
 if (args is not [("sqlite" or "mongo") and var store, var where, .. var rest])
 {
     Console.Error.WriteLine("say: sqlite DIRECTORY [RECORDS], or mongo URL [RECORDS]");
@@ -26,7 +26,7 @@ var writing = Stopwatch.StartNew();
 var written = 0;
 var now = clock.Now;
 var (size, atOnce) = store == "sqlite" ? (5_000, 1) : (1_000, 3);
-await Parallel.ForEachAsync(new MonthOfRecords(1, count).Batches(size), new ParallelOptions { MaxDegreeOfParallelism = atOnce }, async (batch, ct) =>
+await Parallel.ForEachAsync(count == 0 ? [] : new MonthOfRecords(1, count).Batches(size), new ParallelOptions { MaxDegreeOfParallelism = atOnce }, async (batch, ct) =>
 {
     clock.Now = batch[^1].Timestamp;
     for (var tries = 1; !await TryAsync(batch, ct); tries++)

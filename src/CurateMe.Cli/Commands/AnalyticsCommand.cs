@@ -6,7 +6,8 @@ namespace CurateMe.Cli.Commands;
 
 /// <summary>What <c>analytics health</c> prints.</summary>
 sealed record HealthReport(
-    bool RedisConnected, double? RedisLatencyMs, bool MongoConnected, double? MongoLatencyMs, long DlqDepth, long QueueDepth, long DroppedRecords, long OldestMs, long LiveHolds);
+    bool RedisConnected, double? RedisLatencyMs, bool MongoConnected, double? MongoLatencyMs, long DlqDepth, long QueueDepth, long DroppedRecords, long OldestMs, long LiveHolds,
+    StoreServers? Servers);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(HealthReport))]
@@ -101,7 +102,7 @@ static class AnalyticsCommand
         CommandLine.Print(
             output,
             new HealthReport(
-                counters.Connected, counters.LatencyMs, ledger.Connected, ledger.LatencyMs, recorder.DlqDepth, recorder.QueueDepth, recorder.DroppedRecords, recorder.OldestMs, counters.LiveHolds),
+                counters.Connected, counters.LatencyMs, ledger.Connected, ledger.LatencyMs, recorder.DlqDepth, recorder.QueueDepth, recorder.DroppedRecords, recorder.OldestMs, counters.LiveHolds, metrics.Servers),
             ReportJson.Default.HealthReport);
         return counters.Connected && ledger.Connected && recorder is { DlqDepth: 0, DroppedRecords: 0 } ? CommandLine.Fine : CommandLine.Problem;
     }

@@ -27,7 +27,26 @@ public sealed record GatewayMetrics
     public required BudgetStoreMetrics BudgetStore { get; init; }
     public required LedgerMetrics Ledger { get; init; }
     public required IReadOnlyDictionary<string, long> Requests { get; init; }
+
+    /// <summary>The servers behind the gateway, as last looked at; null on the embedded default.</summary>
+    public StoreServers? Servers { get; init; }
 }
+
+/// <summary>What the servers of shared mode say of themselves.</summary>
+/// <param name="Mongo">Null while it has not answered yet.</param>
+/// <param name="Warnings">What an operator should change, in sentences; none is healthy.</param>
+public sealed record StoreServers(IReadOnlyList<RedisServerInfo> Redis, MongoServerInfo? Mongo, IReadOnlyList<string> Warnings);
+
+/// <param name="AppendOnly">Every write is also in an append-only file.</param>
+/// <param name="Fault">What the server says went wrong with its last write to disk.</param>
+/// <param name="MaxMemory">Bytes; 0 is unlimited.</param>
+/// <param name="ClusterState">Null outside a cluster.</param>
+public sealed record RedisServerInfo(
+    string Address, string Role, int Replicas, string EvictionPolicy, bool AppendOnly, bool Snapshots, string? Fault, long UsedMemory, long MaxMemory, string? ClusterState);
+
+/// <param name="Kind"><c>standalone</c>, <c>replica set</c> or <c>sharded</c>.</param>
+/// <param name="WriteConcern">How every write of the ledger is acknowledged.</param>
+public sealed record MongoServerInfo(string Kind, string? ReplicaSet, int Members, string WriteConcern);
 
 /// <summary>Time of each stage of a request in the last five to ten minutes, of this gateway.</summary>
 public sealed record LatencyReport

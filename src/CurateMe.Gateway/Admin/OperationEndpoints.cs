@@ -31,6 +31,9 @@ sealed class GatewayFigures
     /// <summary>95th percentile of governing a request in milliseconds; null when there was none.</summary>
     public Func<double?> AddedLatencyP95Ms { get; set; } = static () => null;
 
+    /// <summary>The servers of shared mode; null on the embedded default.</summary>
+    public Func<StoreServers?> Servers { get; set; } = static () => null;
+
     /// <summary>Why requests are refused before they are forwarded; null when they are not.</summary>
     public Func<string?> Fault { get; set; } = static () => null;
 
@@ -70,6 +73,7 @@ static class OperationEndpoints
             BudgetStore = await CountersAsync(counters, ct),
             Ledger = await LedgerAsync(ledger, ct),
             Requests = figures.Requests(),
+            Servers = figures.Servers(),
         });
     }
 

@@ -87,6 +87,7 @@ static class GatewayApp
         if (services.GetService<DeadLetters>() is { } letters)
         {
             figures.Mode = "shared";
+            figures.Servers = services.GetRequiredService<SharedWork>().Describe;
             figures.ListDlq = async (from, count, ct) => await letters.ListAsync(from, count, ct);
         }
         metrics.RecordSettled += services.GetRequiredService<LiveFeed>().Offer;

@@ -255,22 +255,25 @@ sealed record GatewaySettings
 
 <<<<<<< HEAD
     static bool ReadFlag(IConfiguration configuration, string key, bool standard, ConfigurationFaults faults)
-=======
-    static TimeOnly? ReadTime(IConfiguration configuration, string key, TimeOnly standard, ConfigurationFaults faults)
->>>>>>> a708cc1 (The day before is reconciled every night by one of the gateways)
     {
         if (configuration[key] is not { Length: > 0 } text)
         {
             return standard;
         }
-<<<<<<< HEAD
         if (bool.TryParse(text, out var value))
         {
             return value;
         }
         faults.Add(key.Replace(":", "__", StringComparison.Ordinal), "is neither true nor false");
         return standard;
-=======
+    }
+
+    static TimeOnly? ReadTime(IConfiguration configuration, string key, TimeOnly standard, ConfigurationFaults faults)
+    {
+        if (configuration[key] is not { Length: > 0 } text)
+        {
+            return standard;
+        }
         if (text == "off")
         {
             return null;
@@ -280,7 +283,6 @@ sealed record GatewaySettings
             faults.Add(key, "must be a time of day in UTC such as 00:10, or off");
         }
         return at;
->>>>>>> a708cc1 (The day before is reconciled every night by one of the gateways)
     }
 
     static TimeSpan ReadSeconds(IConfiguration configuration, string key, TimeSpan standard, ConfigurationFaults faults) =>

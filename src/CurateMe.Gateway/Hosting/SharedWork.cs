@@ -1,4 +1,6 @@
+using CurateMe.Client;
 using CurateMe.Ledger.Errors;
+using CurateMe.Ledger.Mongo;
 using CurateMe.Ledger.Records;
 using CurateMe.Ledger.Redis;
 using CurateMe.Resp;
@@ -7,7 +9,7 @@ namespace CurateMe.Gateway.Hosting;
 
 /// <summary>What a replica on shared stores does beside its requests.</summary>
 sealed partial class SharedWork(
-    SharedSettings settings, RespClient client, RedisStore store, DeadLetters letters, Recorder recorder, ErrorEvents events, TimeProvider time, ILogger<SharedWork> logger)
+    SharedSettings settings, RespClient client, RedisStore store, IUsageLedger ledger, DeadLetters letters, Recorder recorder, ErrorEvents events, TimeProvider time, ILogger<SharedWork> logger)
 {
     /// <summary>Longest the start waits for Redis; without it, it goes on alone.</summary>
     static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(10);
@@ -16,9 +18,22 @@ sealed partial class SharedWork(
     static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
 
     long lookedAt;
+    IReadOnlyList<string> warned = [];
 
     /// <summary>What was last found of the servers.</summary>
     public IReadOnlyList<RedisServerState> Servers { get; private set; } = [];
+
+    /// <summary>What was last found of the ledger's server; null when it was not asked yet.</summary>
+    public MongoServerState? LedgerServer { get; private set; }
+
+    /// <summary>What an operator should change about the stores.</summary>
+    public IReadOnlyList<string> Warnings => [.. Servers.SelectMany(static s => s.Warnings), .. LedgerServer?.Warnings ?? []];
+
+    /// <summary>The same as a contract.</summary>
+    public StoreServers Describe() => new(
+        [.. Servers.Select(static s => new RedisServerInfo(s.Address, s.Role, s.Replicas, s.EvictionPolicy, s.Aof, s.Snapshots, s.Fault, s.UsedMemory, s.MaxMemory, s.ClusterState))],
+        LedgerServer is { } mongo ? new MongoServerInfo(mongo.Kind, mongo.ReplicaSet, mongo.Members, MongoServerState.WriteConcern) : null,
+        Warnings);
 
     /// <summary>Before the recorder starts.</summary>
     public void NoteRecovered()
@@ -92,10 +107,28 @@ sealed partial class SharedWork(
     {
         lookedAt = time.GetTimestamp();
         Servers = await RedisServerState.ReadAsync(client, ct);
-        foreach (var warning in Servers.SelectMany(static s => s.Warnings))
+        await LookAtLedgerAsync(ct);
+        var before = warned;
+        warned = Warnings;
+        foreach (var warning in warned)
         {
-            events.Add("redis", "server_settings", warning);
-            Log.Settings(logger, warning);
+            events.Add(warning.StartsWith("MongoDB", StringComparison.Ordinal) ? "mongodb" : "redis", "server_settings", warning);
+            if (!before.Contains(warning, StringComparer.Ordinal))
+            {
+                Log.Settings(logger, warning);
+            }
+        }
+    }
+
+    async Task LookAtLedgerAsync(CancellationToken ct)
+    {
+        try
+        {
+            LedgerServer = ledger is MongoLedger mongo ? await mongo.StateAsync(ct) : null;
+        }
+        catch (LedgerUnavailableException)
+        {
+            // Health says that it is away; its settings are as they were.
         }
     }
 
@@ -107,7 +140,7 @@ sealed partial class SharedWork(
         [LoggerMessage(2102, LogLevel.Information, "{Count} records left the list of those set aside; {Added} of them were new to the ledger")]
         public static partial void Replayed(ILogger logger, int count, int added);
 
-        [LoggerMessage(2103, LogLevel.Warning, "Redis: {Warning}")]
+        [LoggerMessage(2103, LogLevel.Warning, "{Warning}")]
         public static partial void Settings(ILogger logger, string warning);
     }
 }

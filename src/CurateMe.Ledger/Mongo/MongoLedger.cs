@@ -95,6 +95,9 @@ public sealed class MongoLedger : IUsageLedger
         return new LedgerHealth(true, Stopwatch.GetElapsedTime(started).TotalMilliseconds, wrote == 0 ? seen : DateTimeOffset.FromUnixTimeMilliseconds(wrote));
     }
 
+    /// <summary>What the server says of itself.</summary>
+    public Task<MongoServerState> StateAsync(CancellationToken ct) => RunAsync("did not answer", MongoServerState.Read, ct);
+
     public async ValueTask DisposeAsync() => await Task.Run(_connection.Dispose); // waits for the calls that run
 
     int Record(MongoSession session, IReadOnlyList<UsageRecord> batch, DateTimeOffset now)

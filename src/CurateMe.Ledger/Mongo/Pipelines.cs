@@ -8,39 +8,52 @@ internal static class Pipelines
 {
     static readonly Bson HourOfRecord = new() { { "$dateToString", new Bson { { "format", "%Y-%m-%dT%H:00:00Z" }, { "date", "$ts" } } } };
 
-    /// <summary>What the sums of a kind are kept by.</summary>
-    static IEnumerable<(string Name, object Expression)> Kept(SumKind kind) =>
-        (kind switch
-        {
-            SumKind.Hour => ["team_id", "model", "provider"],
-            SumKind.Tags => ["tags", "model", "provider"],
-            SumKind.Session => ["key_id", "team_id", "model", "provider", "runner_id", "session_id"],
-            _ => (string[])["key_id", "team_id", "model", "provider", "runner_id"],
-        }).Prepend("org_id").Select(static name => (name, (object)$"${name}")).Concat(kind == SumKind.Hour ? [("hour", HourOfRecord)] : []);
+    /// <summary>The field that sums keep a dimension in, as records do but for the hour.</summary>
+    static string Field(BreakdownDimension dimension) => dimension switch
+    {
+        BreakdownDimension.Model => "model",
+        BreakdownDimension.Provider => "provider",
+        BreakdownDimension.Team => "team_id",
+        BreakdownDimension.Key => "key_id",
+        BreakdownDimension.Runner => "runner_id",
+        BreakdownDimension.Session => "session_id",
+        BreakdownDimension.Tag => "tags",
+        BreakdownDimension.Hour => "hour",
+        _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "not a dimension of sums"),
+    };
+
+    static IEnumerable<string> Fields(SumKind kind) => SumKinds.DimensionsOf(kind).Select(Field).Prepend("org_id");
 
     /// <summary>Groups one day's records as <c>gateway_usage_daily</c> keeps them.</summary>
-    internal static Bson[] SumOfDay(string day, SumKind kind)
+    internal static Bson[] SumOfRecords(string day, SumKind kind)
     {
         var id = new Bson();
-        foreach (var (name, expression) in Kept(kind)) id.Add(name, expression);
-        return [
-            new() { { "$match", new Bson { { "period_day", day } } } },
-            new()
-            {
-                { "$group", new Bson
-                {
-                    { "_id", id }, { "cost", Sum("$cost_nano_usd") }, { "requests", Sum(1L) }, { "prompt", Sum("$prompt_tokens") },
-                    { "completion", Sum("$completion_tokens") }, { "last", new Bson { { "$max", "$ts" } } },
-                } },
-            },
-        ];
+        foreach (var name in Fields(kind)) id.Add(name, name == "hour" ? HourOfRecord : $"${name}");
+        return [new() { { "$match", new Bson { { "period_day", day } } } }, Grouped(id, Sum(1L), "$ts")];
     }
+
+    /// <summary>Groups finer sums of the same build.</summary>
+    internal static Bson[] SumOfSums(string build, SumKind from, SumKind kind)
+    {
+        var id = new Bson();
+        foreach (var name in Fields(kind)) id.Add(name, $"${name}");
+        return [new() { { "$match", new Bson { { "build", build }, { "kind", (int)from } } } }, Grouped(id, Sum("$requests"), "$last_ts")];
+    }
+
+    static Bson Grouped(Bson id, Bson requests, string last) => new()
+    {
+        { "$group", new Bson
+        {
+            { "_id", id }, { "cost", Sum("$cost_nano_usd") }, { "requests", requests }, { "prompt", Sum("$prompt_tokens") },
+            { "completion", Sum("$completion_tokens") }, { "last", new Bson { { "$max", last } } },
+        } },
+    };
 
     internal static Bson SumDocument(string day, string build, SumKind kind, int number, BsonFields sum)
     {
         var document = new Bson { { "_id", $"{build}:{(int)kind}:{number}" }, { "build", build }, { "kind", (int)kind }, { "period_day", day } };
         var id = sum.Document("_id")!;
-        foreach (var (name, _) in Kept(kind)) document.With(name, id.Text(name));
+        foreach (var name in Fields(kind)) document.With(name, id.Text(name));
         return document.With("cost_nano_usd", sum.Number("cost")).With("requests", sum.Number("requests")).With("prompt_tokens", sum.Number("prompt"))
             .With("completion_tokens", sum.Number("completion")).With("last_ts", sum.Time("last"));
     }

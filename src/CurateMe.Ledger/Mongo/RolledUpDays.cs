@@ -31,6 +31,16 @@ internal static class RolledUpDays
     /// <summary>Longer than summing a day takes. Nothing but work done twice depends on it.</summary>
     internal static readonly TimeSpan ClaimLife = TimeSpan.FromMinutes(10);
 
+    /// <summary>What is summed, in this order, and from which finer sums; null: from the records.</summary>
+    static readonly (SumKind Kind, SumKind? From)[] Steps =
+    [
+        (SumKind.Session, null), (SumKind.Plain, SumKind.Session), (SumKind.Model, SumKind.Plain), (SumKind.Key, SumKind.Plain), (SumKind.Runner, SumKind.Plain),
+        (SumKind.Hour, null), (SumKind.HourModel, SumKind.Hour), (SumKind.HourTeam, SumKind.Hour), (SumKind.Tags, null), (SumKind.TagsAlone, SumKind.Tags),
+    ];
+
+    /// <summary>Of what a build holds. Sums of another version hold no more, and their days are summed again.</summary>
+    const long Version = 2;
+
     /// <summary>Most days summed in one upkeep.</summary>
     internal const int MaxDaysAtOnce = 40;
 
@@ -72,7 +82,7 @@ internal static class RolledUpDays
     internal static Dictionary<string, string> Holding(MongoSession session, string firstDay, string endDay)
     {
         var days = session.Find(Days, new Bson { { "_id", new Bson { { "$gte", firstDay }, { "$lt", endDay } } } }, []);
-        return days.Where(day => day.Text("build") is not null && day.Number("built_epoch") == day.Number("epoch") && day.List("pending").Count == 0)
+        return days.Where(day => day.Text("build") is not null && day.ContainsKey("version") && day.Number("version") == Version && day.Number("built_epoch") == day.Number("epoch") && day.List("pending").Count == 0)
             .ToDictionary(day => day.RequiredText("_id"), day => day.RequiredText("build"));
     }
 
@@ -102,9 +112,11 @@ internal static class RolledUpDays
         if (Begin(session, day, now) is not { } begun) return;
         var (build, replaced, epoch) = begun;
         Delete(session, day, new Bson { { "$nin", new object?[] { build, replaced } } });
-        foreach (var kind in Enum.GetValues<SumKind>())
+        foreach (var (kind, from) in Steps)
         {
-            var sums = session.Aggregate(MongoLedger.Collection, Pipelines.SumOfDay(day, kind));
+            var sums = from is { } finer
+                ? session.Aggregate(Sums, Pipelines.SumOfSums(build, finer, kind))
+                : session.Aggregate(MongoLedger.Collection, Pipelines.SumOfRecords(day, kind));
             foreach (var chunk in sums.Select((sum, i) => Pipelines.SumDocument(day, build, kind, i, sum)).Chunk(MongoLedger.InsertChunk))
             {
                 session.Write(new Bson { { "insert", Sums }, { "documents", chunk } });
@@ -113,7 +125,7 @@ internal static class RolledUpDays
         var made = session.Write(Update(
             Days,
             new Bson { { "_id", day }, { "claim", build }, { "epoch", epoch }, { "pending", new Bson { { "$size", 0 } } } },
-            new Bson { { "$set", new Bson { { "build", build }, { "built_epoch", epoch } } }, { "$unset", new Bson { { "claim", "" }, { "claimed_at", "" } } } },
+            new Bson { { "$set", new Bson { { "build", build }, { "built_epoch", epoch }, { "version", Version } } }, { "$unset", new Bson { { "claim", "" }, { "claimed_at", "" } } } },
             upsert: false));
         if (made.Number("n") == 1)
         {

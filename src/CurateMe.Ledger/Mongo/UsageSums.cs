@@ -1,3 +1,4 @@
+using System.Globalization;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 
@@ -9,12 +10,15 @@ internal static class UsageSums
     /// <summary>How often a sum is begun again because a late record came to a day meanwhile, before all is summed from the records.</summary>
     const int MaxTries = 4;
 
+    /// <summary>Most days that are named one by one.</summary>
+    const int MaxNamedDays = 500;
+
     const string FirstDay = "0001-01-01";
     const string EndDay = "9999-12-31";
 
     internal static List<BreakdownRow> Breakdown(MongoSession session, BreakdownQuery query)
     {
-        var kind = SumKinds.Of(query.By);
+        var kind = SumKinds.Of(query.By, SumKinds.All);
         var range = BreakdownRange.Of(query.From, query.To, wholeDays: kind is not null);
         var shape = new Pipelines.Shape(
             kind ?? SumKind.Session,
@@ -34,7 +38,7 @@ internal static class UsageSums
     internal static List<LeafSpend> ByKey(MongoSession session, SpendPeriod period, SpendScope scope)
     {
         var (first, end) = (period.Day.ToString("O"), period.End.ToString("O"));
-        var shape = new Pipelines.Shape(SumKind.Plain, Same([("org", "$org_id"), ("team", Pipelines.OrNull("$team_id")), ("key", "$key_id")]));
+        var shape = new Pipelines.Shape(SumKind.Key, Same([("org", "$org_id"), ("team", Pipelines.OrNull("$team_id")), ("key", "$key_id")]));
         var rows = Sum(session, shape, scope.OrgId, first, end, [], LeftOut(scope, new Bson { { "period_day", Between(first, end) } }), []);
         return
         [
@@ -73,15 +77,30 @@ internal static class UsageSums
         {
             var holding = attempt > MaxTries ? [] : RolledUpDays.Holding(session, firstDay, endDay);
             var ofSums = And(Org(orgId).With("build", new Bson { { "$in", holding.Values } }).With("kind", (int)shape.Kind), only);
-            var days = Between(firstDay, endDay);
-            if (holding.Count > 0) days.Add("$nin", holding.Keys);
-            var ofDays = firstDay == endDay ? [] : ((Bson, bool)[])[(And(Org(orgId).With("period_day", days), only), false)];
+            var ofDays = Rest(firstDay, endDay, holding) is { } days ? ((Bson, bool)[])[(And(Org(orgId).With("period_day", days), only), false)] : [];
             var rows = session.Aggregate(RolledUpDays.Sums, [.. Pipelines.Joined(shape, ofSums, [.. ofDays, .. more]), .. then]);
             if (holding.Count == 0) return rows;
             var still = RolledUpDays.Holding(session, firstDay, endDay);
             if (holding.All(day => still.TryGetValue(day.Key, out var build) && build == day.Value)) return rows;
         }
     }
+
+    /// <summary>The days that no sums hold for; null when there are none. By name where they are few, so that no server looks through the days that are summed.</summary>
+    static Bson? Rest(string firstDay, string endDay, Dictionary<string, string> holding)
+    {
+        if (firstDay == endDay) return null;
+        var (first, end) = (Day(firstDay), Day(endDay));
+        if (end.DayNumber - first.DayNumber <= MaxNamedDays)
+        {
+            var rest = Enumerable.Range(first.DayNumber, end.DayNumber - first.DayNumber).Select(static number => DateOnly.FromDayNumber(number).ToString("O")).Where(day => !holding.ContainsKey(day)).ToList();
+            return rest.Count == 0 ? null : new Bson { { "$in", rest } };
+        }
+        var days = Between(firstDay, endDay);
+        if (holding.Count > 0) days.Add("$nin", holding.Keys);
+        return days;
+    }
+
+    static DateOnly Day(string day) => DateOnly.ParseExact(day, "O", CultureInfo.InvariantCulture);
 
     static List<(Bson, bool)> LeftOut(SpendScope scope, Bson only)
     {

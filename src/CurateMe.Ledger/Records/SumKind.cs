@@ -3,31 +3,50 @@ namespace CurateMe.Ledger.Records;
 /// <summary>What sums of a day's records are kept by, each by org too. The numbers are stored; a test freezes them.</summary>
 internal enum SumKind
 {
-    /// <summary>Key, team, model, provider, runner and session.</summary>
     Session = 0,
-
-    /// <summary>Hour, team, model and provider.</summary>
     Hour = 1,
-
-    /// <summary>The tags as the caller wrote them, model and provider.</summary>
     Tags = 2,
-
-    /// <summary>Key, team, model, provider and runner.</summary>
     Plain = 3,
+    Model = 4,
+    Key = 5,
+    Runner = 6,
+    HourModel = 7,
+    HourTeam = 8,
+    TagsAlone = 9,
 }
 
 internal static class SumKinds
 {
-    static readonly BreakdownDimension[] ByHour = [BreakdownDimension.Hour, BreakdownDimension.Day, BreakdownDimension.Team, BreakdownDimension.Model, BreakdownDimension.Provider];
-    static readonly BreakdownDimension[] ByTags = [BreakdownDimension.Tag, BreakdownDimension.Day, BreakdownDimension.Model, BreakdownDimension.Provider];
+    static readonly (SumKind Kind, BreakdownDimension[] Dimensions)[] CheapestFirst =
+    [
+        (SumKind.Model, [BreakdownDimension.Provider, BreakdownDimension.Model]),
+        (SumKind.Runner, [BreakdownDimension.Runner]),
+        (SumKind.Key, [BreakdownDimension.Team, BreakdownDimension.Key]),
+        (SumKind.TagsAlone, [BreakdownDimension.Tag]),
+        (SumKind.HourTeam, [BreakdownDimension.Hour, BreakdownDimension.Team]),
+        (SumKind.HourModel, [BreakdownDimension.Hour, BreakdownDimension.Provider, BreakdownDimension.Model]),
+        (SumKind.Tags, [BreakdownDimension.Tag, BreakdownDimension.Provider, BreakdownDimension.Model]),
+        (SumKind.Plain, [BreakdownDimension.Key, BreakdownDimension.Team, BreakdownDimension.Provider, BreakdownDimension.Model, BreakdownDimension.Runner]),
+        (SumKind.Hour, [BreakdownDimension.Hour, BreakdownDimension.Team, BreakdownDimension.Provider, BreakdownDimension.Model]),
+        (SumKind.Session, [BreakdownDimension.Key, BreakdownDimension.Team, BreakdownDimension.Provider, BreakdownDimension.Model, BreakdownDimension.Runner, BreakdownDimension.Session]),
+    ];
+
+    /// <summary>What the store keeps, which may be fewer kinds than there are.</summary>
+    internal static readonly SumKind[] All = [.. CheapestFirst.Select(static k => k.Kind)];
 
     /// <summary>
-    /// The sums that answer a question; null when only the records do. More dimensions in one kind would make as many sums as records: an hour has few
+    /// The fewest sums that answer a question; null when only the records do. More dimensions in one kind would make as many sums as records: an hour has few
     /// requests of one key, and tags times keys are many.
     /// </summary>
-    internal static SumKind? Of(IReadOnlyList<BreakdownDimension> by) =>
-        by.Contains(BreakdownDimension.Hour) ? by.All(ByHour.Contains) ? SumKind.Hour : null
-        : by.Contains(BreakdownDimension.Tag) ? by.All(ByTags.Contains) ? SumKind.Tags : null
-        : by.Contains(BreakdownDimension.Session) ? SumKind.Session
-        : SumKind.Plain;
+    internal static SumKind? Of(IReadOnlyList<BreakdownDimension> by, IReadOnlyList<SumKind> kept)
+    {
+        foreach (var (kind, dimensions) in CheapestFirst)
+        {
+            if (kept.Contains(kind) && by.All(dimension => dimension == BreakdownDimension.Day || dimensions.Contains(dimension))) return kind;
+        }
+        return null;
+    }
+
+    /// <summary>The dimensions of a kind, but for the org and the day.</summary>
+    internal static IReadOnlyList<BreakdownDimension> DimensionsOf(SumKind kind) => CheapestFirst.Single(k => k.Kind == kind).Dimensions;
 }

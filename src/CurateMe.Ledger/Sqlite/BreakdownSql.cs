@@ -17,7 +17,7 @@ internal static class BreakdownSql
     {
         using var command = connection.CreateCommand();
         var org = Org(command, query.OrgId);
-        var kind = SumKinds.Of(query.By);
+        var kind = SumKinds.Of(query.By, UsageSums.Kept);
         if (kind is not (null or SumKind.Session) && UsageSums.Lag(connection) > UsageSums.MaxTail)
         {
             kind = kind == SumKind.Plain ? SumKind.Session : null;

@@ -18,6 +18,9 @@ internal static class UsageSums
     /// <summary>So many records after the sums are worth adding up by a question; while there are more, it is answered without the sums.</summary>
     internal const int MaxTail = 250_000;
 
+    /// <summary>The kinds that are kept; by session it is <c>gateway_usage_daily</c>. Coarser ones would gain nothing here.</summary>
+    internal static readonly SumKind[] Kept = [SumKind.Plain, SumKind.Hour, SumKind.Tags, SumKind.Session];
+
     /// <summary>The records that the sums do not have yet.</summary>
     internal const string Tail = "gateway_usage NOT INDEXED WHERE seq > (SELECT through FROM gateway_usage_summed)";
 

@@ -122,6 +122,17 @@ public sealed class MongoLedgerTests : UsageLedgerContract
     }
 
     [Fact]
+    public async Task State_AServerAlone_IsWarnedOf()
+    {
+        var state = await ((MongoLedger)Ledger).StateAsync(Ct);
+
+        Assert.Equal(state.Kind == "standalone" ? 1 : 0, state.Warnings.Count(static w => w.Contains("only copy", StringComparison.Ordinal)));
+        Assert.Single(new MongoServerState("replica set", "rs0", 1).Warnings);
+        Assert.Empty(new MongoServerState("replica set", "rs0", 3).Warnings);
+        Assert.Empty(new MongoServerState("sharded", null, 0).Warnings);
+    }
+
+    [Fact]
     public async Task Documents_ReadByHand_HaveTheNamesAndFiguresOfTheRecords()
     {
         var record = Records(46).Make();

@@ -97,5 +97,25 @@ public sealed class DeadLettersTests : IAsyncLifetime
         Assert.True(state.Evicts);
         Assert.Equal(("allkeys-lru", false, 100 << 20, "master"), (state.EvictionPolicy, state.Aof, state.MaxMemory, state.Role));
         Assert.Equal(2, state.Warnings.Count);
+        Assert.Null(state.ClusterState);
+        Assert.Null(state.Fault);
     }
+
+    [Fact]
+    public async Task List_FromAPlaceOn_GivesTheRecordsInOrder()
+    {
+        var records = new RandomRecords(5, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddDays(1)).Make(7);
+        await Letters.AddAsync(records, Ct);
+        Assert.Equal(records.Skip(2).Take(3).Select(r => r.Id), (await Letters.ListAsync(2, 3, Ct)).Select(r => r.Id));
+        Assert.Empty(await Letters.ListAsync(7, 3, Ct));
+    }
+
+    [Theory]
+    [InlineData("master", null, null, 0)]
+    [InlineData("slave", null, null, 1)]
+    [InlineData("master", "aof_last_write_status is err", null, 1)]
+    [InlineData("master", null, "fail", 1)]
+    [InlineData("master", null, "ok", 0)]
+    public void ServerState_WhatAnOperatorMustMend_IsSaid(string role, string? fault, string? cluster, int warnings) =>
+        Assert.Equal(warnings, new RedisServerState("r:1", "noeviction", Aof: true, Snapshots: true, fault, 10, 100, role, 1, cluster).Warnings.Count);
 }

@@ -11,7 +11,7 @@ using CurateMe.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
-namespace CurateMe.Gateway.Tests.Hosting;
+namespace CurateMe.Gateway.Tests.Reconciliation;
 
 public sealed class DailyReconcileTests
 {

@@ -253,7 +253,6 @@ sealed record GatewaySettings
         }
     }
 
-<<<<<<< HEAD
     static bool ReadFlag(IConfiguration configuration, string key, bool standard, ConfigurationFaults faults)
     {
         if (configuration[key] is not { Length: > 0 } text)

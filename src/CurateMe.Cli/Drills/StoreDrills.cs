@@ -63,7 +63,11 @@ static class StoreDrills
 
     static Drill MongoAway() => new("mongo-away", Mongo, "MongoDB is gone for a while", Shared: true,
     [
-        Setup("traffic", static rig => DrillRig.ChatsAsync(20, 4, _ => rig.ChatAsync())),
+        Setup("traffic, and a key that nobody used yet", static async rig =>
+        {
+            await DrillRig.ChatsAsync(20, 4, _ => rig.ChatAsync());
+            (_, rig["NEW_KEY"]) = await rig.KeyAsync("new");
+        }),
         Shows(StepKind.Setup, "drift", "no drift", static (_, result) => InStep(result)),
         Happens("MongoDB stops, traffic goes on", static async rig =>
         {
@@ -81,6 +85,11 @@ static class StoreDrills
         {
             var answer = await rig.ShellAsync("curl -s -o /dev/null -w '%{http_code}' -X PATCH $CM_URL/api/v1/admin/gateway/policy/$ORG_ID -H \"Authorization: Bearer $ADMIN_TOKEN\" -H 'Content-Type: application/json' -d '{\"daily_budget\": 1}'");
             return answer.Output == "503" ? null : answer.ToString();
+        }),
+        Sees(StepKind.Symptom, "a key that this gateway has not seen is refused: 503, store_unavailable", static async rig =>
+        {
+            var answer = await rig.ChatAsync(rig["NEW_KEY"]);
+            return answer is { Status: 503, Code: "store_unavailable" } ? null : answer.ToString();
         }),
         Runs(StepKind.Fix, "room", "the journal has room"),
         Runs(StepKind.Fix, "restart", "it is started again", static result => result.Output == "curateme-mongo" ? null : result.ToString()),

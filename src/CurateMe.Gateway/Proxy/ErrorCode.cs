@@ -50,6 +50,7 @@ sealed record ErrorCode(int Status, string Code, string GatewayCode, string Type
 
     public static readonly ErrorCode CostRecorder = new(503, "cost_recorder_error", "GW_STORE_001", Server);
     public static readonly ErrorCode BudgetStore = new(503, "budget_store_unavailable", "GW_STORE_002", Server);
+    public static readonly ErrorCode ConfigurationStore = new(503, "store_unavailable", "GW_STORE_003", Server);
     public static readonly ErrorCode IdempotencyStore = new(503, "idempotency_store_unavailable", "GW_STORE_004", Server);
     public static readonly ErrorCode ResponseStore = new(503, "response_store_unavailable", "GW_STORE_005", Server);
     public static readonly ErrorCode Internal = new(500, "internal_error", "GW_INT_001", Server);

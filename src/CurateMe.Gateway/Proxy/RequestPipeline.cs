@@ -9,6 +9,7 @@ using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Runners;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Holds;
 using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Pricing;
@@ -76,6 +77,12 @@ sealed partial class RequestPipeline(
             Log.CountersUnavailable(logger, exchange.Id, e.Message);
             await RefuseAsync(exchange, new RefusedException(
                 ErrorCode.BudgetStore, "The budget store does not answer, and the policy denies requests without it.", "Look at GET /health; on_budget_store_loss decides."));
+        }
+        catch (Exception e) when (e is ConfigStoreUnavailableException or TimeoutException)
+        {
+            Log.ConfigurationUnavailable(logger, exchange.Id, e.Message);
+            await RefuseAsync(exchange, new RefusedException(
+                ErrorCode.ConfigurationStore, "The store of keys and policies does not answer, and this gateway does not know the key yet.", "Try again; look at GET /health."));
         }
         catch (BadHttpRequestException e)
         {
@@ -374,6 +381,9 @@ sealed partial class RequestPipeline(
 
         [LoggerMessage(1002, LogLevel.Error, "{RequestId} refused: the budget store does not answer: {Reason}")]
         public static partial void CountersUnavailable(ILogger logger, RequestId requestId, string reason);
+
+        [LoggerMessage(1006, LogLevel.Error, "{RequestId} refused: the configuration store does not answer: {Reason}")]
+        public static partial void ConfigurationUnavailable(ILogger logger, RequestId requestId, string reason);
 
         // No exception text: it may quote the request.
         [LoggerMessage(1003, LogLevel.Error, "{RequestId} failed: {Type}\n{Stack}")]

@@ -12,8 +12,8 @@ public sealed class BorderTests
 {
     const string Token = "border-admin-token-0123";
 
-    // What anybody who reaches the port may ask.
-    static readonly string[] Open = ["/", "/health", "/health/live", "/health/ready", "/openapi/{documentName}.json"];
+    // What anybody who reaches the port may ask; the link to an approval carries a signature.
+    static readonly string[] Open = ["/", "/health", "/health/live", "/health/ready", "/openapi/{documentName}.json", "/approvals/{approval}/{decision}"];
 
     static IEnumerable<(string Pattern, string Method)> Routes(GatewayRig rig) =>
         from endpoint in rig.Service<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()

@@ -10,7 +10,8 @@ namespace CurateMe.Bench.Load;
 /// <param name="Streams">Streams at once.</param>
 /// <param name="OpenStreams">Streams open at once while memory is measured.</param>
 /// <param name="OnlyStreams">Leave out the loads: only what a stream's bytes wait for, and memory.</param>
-sealed record BenchOptions(string Gateway, int Seconds, int Rounds, int Connections, int Streams, int OpenStreams, bool OnlyStreams)
+/// <param name="MemoryRequests">Requests under which the gateway's memory is watched; 0 leaves it out.</param>
+sealed record BenchOptions(string Gateway, int Seconds, int Rounds, int Connections, int Streams, int OpenStreams, bool OnlyStreams, int MemoryRequests)
 {
     /// <summary>The upstream writes each chunk at its time, instead of answering as fast as it can.</summary>
     public bool Paced { get; init; }
@@ -22,6 +23,6 @@ sealed record BenchOptions(string Gateway, int Seconds, int Rounds, int Connecti
         return new BenchOptions(
             Value("--gateway", Path.Combine(AppContext.BaseDirectory, "..", "..", "CurateMe.Gateway", "release", "CurateMe.Gateway.dll")),
             Number("--seconds", 5), Number("--rounds", 3), Number("--connections", 64), Number("--streams", 200), Number("--open-streams", 2_000),
-            args.Contains("--only-streams", StringComparer.Ordinal));
+            args.Contains("--only-streams", StringComparer.Ordinal), Number("--memory-requests", 0));
     }
 }

@@ -27,7 +27,10 @@ static class LoadBench
             await PlainLoad.RunAsync(target, options.Connections, seconds: 10);
         }
         Report("plain requests", "request", await MeasureAsync(targets, options.Rounds, t => PlainLoad.RunAsync(t, options.Connections, options.Seconds)));
-        Report($"{options.Streams} concurrent streams", "chunk", await MeasureAsync(targets, options.Rounds, t => StreamLoad.RunAsync(t, options.Streams, options.Seconds)));
+        Report(
+            $"{options.Streams} concurrent streams, each as fast as the upstream writes: many chunks come together", "chunk",
+            await MeasureAsync(targets, options.Rounds, t => StreamLoad.RunAsync(t, options.Streams, options.Seconds)));
+        await MemoryLoad.ReportAsync(targets[^1], options);
     }
 
     // The upstream takes its time for each chunk here, which the fast one does not.
@@ -35,6 +38,9 @@ static class LoadBench
     {
         using var servers = new Servers(options with { Paced = true });
         var targets = await servers.StartAsync();
+        Report(
+            $"{options.Streams} concurrent streams, a chunk every {StreamLoad.EveryMs} ms", "chunk",
+            await MeasureAsync(targets, options.Rounds, t => StreamLoad.RunAsync(t, options.Streams, options.Seconds)));
         await StreamTiming.ReportAsync(targets, streams: 20, options.Rounds);
         await StreamTiming.ReportMemoryAsync(targets, options.OpenStreams);
     }

@@ -7,6 +7,9 @@ namespace CurateMe.Bench.Load;
 /// <summary>Many streams at once, each read chunk by chunk; latency is the time to the first byte.</summary>
 static class StreamLoad
 {
+    /// <summary>What the upstream is asked for; the fast one does not keep to it.</summary>
+    public const int EveryMs = 10;
+
     const int ChunksPerStream = 100;
     const string Body = """{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Write a long answer."}],"max_tokens":100}""";
 
@@ -39,7 +42,7 @@ static class StreamLoad
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(target.Address, target.Path)) { Content = new StringContent(Body, Encoding.UTF8, "application/json") };
         request.Headers.Authorization = AuthenticationHeaderValue.Parse(target.Headers["Authorization"]);
-        request.Headers.Add("X-Sim", $"output_tokens={ChunksPerStream};chunk_delay_ms=10");
+        request.Headers.Add("X-Sim", $"output_tokens={ChunksPerStream};chunk_delay_ms={EveryMs}");
         var started = Stopwatch.GetTimestamp();
         using var answer = await client.SendAsync(request, CancellationToken.None);
         answer.EnsureSuccessStatusCode();

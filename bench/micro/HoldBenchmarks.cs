@@ -1,7 +1,4 @@
 using BenchmarkDotNet.Attributes;
-using BenchmarkDotNet.Configs;
-using BenchmarkDotNet.Jobs;
-using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Holds;
 using CurateMe.Ledger.Journal;
@@ -109,10 +106,5 @@ public class HoldBenchmarks
             PriceVersion = "0123456789ab",
         };
         return new HoldRequest(record, path, new NanoUsd(1_000_000), new NanoUsd(1_000_000), Life);
-    }
-
-    sealed class InThisProcess : ManualConfig
-    {
-        public InThisProcess() => AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
     }
 }

@@ -22,15 +22,19 @@ public sealed class AlertFleetTests
         var answers = await fleet.ChatsAsync(key, 20);
         Assert.True(answers[HttpStatusCode.OK] >= 7 && answers[HttpStatusCode.Forbidden] >= 1, string.Join(", ", answers));
         await Fleet.UntilAsync(() => Task.FromResult(receiver.Messages.Count >= 4), () => $"four messages; there are {receiver.Messages.Count}");
-        // Whatever else was to be told is by then: both replicas have looked at what was spent more than once.
-        for (var i = 0; i < 4; i++)
+        // Another limit is told anew, by the replica that sees it reached: by then it has told all that it had to tell of the first one.
+        for (var replica = 0; replica < 2; replica++)
         {
-            await fleet.ChatAsync(i % 2, key);
-            await Task.Delay(700, TestContext.Current.CancellationToken);
+            var (i, told) = (replica, receiver.Messages.Count);
+            await fleet.AdminAsync(HttpMethod.Patch, "/api/v1/admin/gateway/policy/org_a", new { daily_budget = cost * (13 + (2 * i)) / 1_000_000_000m });
+            await Fleet.UntilAsync(async () => await fleet.ChatAsync(i, key) == HttpStatusCode.OK, () => $"replica {i} knows of the raised limit");
+            await Fleet.UntilAsync(() => Task.FromResult(receiver.Messages.Count > told), () => $"replica {i} tells of the raised limit");
         }
-        Assert.Equal(["budget_exceeded", "budget_warning 0.5", "budget_warning 0.75", "budget_warning 0.9"], receiver.Messages.Select(m => $"{m.Type} {m.Data["threshold"]?.ToJsonString()}".Trim()).Order());
-        Assert.Equal(4, receiver.Messages.Select(m => m.Id).Distinct().Count());
-        Assert.Equal(4, (await fleet.AdminAsync(HttpMethod.Get, "/gateway/admin/alerts?type=budget_warning,budget_exceeded", org: "org_a", replica: 1)).GetProperty("data").GetArrayLength());
+        Assert.Equal(
+            ["budget_exceeded 8", "budget_warning 0.5 of 13", "budget_warning 0.5 of 15", "budget_warning 0.5 of 8", "budget_warning 0.75 of 8", "budget_warning 0.9 of 8"],
+            receiver.Messages.Select(m => m.Data["threshold"] is { } part ? $"{m.Type} {part.ToJsonString()} of {(long)m.Data["limit_nano_usd"]! / cost}" : $"{m.Type} {(long)m.Data["limit_nano_usd"]! / cost}").Order());
+        Assert.Equal(6, receiver.Messages.Select(m => m.Id).Distinct().Count());
+        Assert.Equal(6, (await fleet.AdminAsync(HttpMethod.Get, "/gateway/admin/alerts?type=budget_warning,budget_exceeded", org: "org_a", replica: 1)).GetProperty("data").GetArrayLength());
     }
 
     [Fact]

@@ -248,14 +248,14 @@ test('a key is made, shown once, rotated and disabled', async () => {
   await page.getByLabel('Only these models').fill('gpt-4o-mini');
   assert.deepEqual(await findings(page), []);
   await page.getByRole('button', { name: 'Make the key' }).click();
-  const first = (await page.getByLabel('The secret').innerText()).trim();
+  const first = (await page.getByLabel('The secret', { exact: true }).innerText()).trim();
   assert.equal((await gateway.chat(first)).status, 200);
   assert.equal((await gateway.chat(first, { model: 'gpt-4o' })).status, 403);
   await page.getByRole('button', { name: 'I have it' }).click();
   await page.getByRole('button', { name: 'Actions for checkout' }).click();
   await page.getByRole('menuitem', { name: 'Rotate the secret' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click();
-  const second = (await page.getByLabel('The secret').innerText()).trim();
+  const second = (await page.getByLabel('The secret', { exact: true }).innerText()).trim();
   assert.notEqual(second, first);
   assert.equal((await gateway.chat(second)).status, 200);
   await page.getByRole('button', { name: 'I have it' }).click();
@@ -285,7 +285,7 @@ test('teams, orgs, runners and webhooks are made and changed', async () => {
   await page.getByLabel('Name').fill('nightly');
   await page.getByLabel('Dollars over a session').fill('0.5');
   await page.getByRole('button', { name: 'Make the runner' }).click();
-  assert.match(await page.getByLabel('The secret').innerText(), /^cm_rt_/);
+  assert.match(await page.getByLabel('The secret', { exact: true }).innerText(), /^cm_rt_/);
   await page.getByRole('button', { name: 'I have it' }).click();
   await page.getByRole('button', { name: 'Stop night-0' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Stop the session' }).click();
@@ -296,7 +296,7 @@ test('teams, orgs, runners and webhooks are made and changed', async () => {
   await page.getByLabel('Key disabled').check();
   assert.deepEqual(await findings(page), []);
   await page.getByRole('button', { name: 'Make the webhook' }).click();
-  assert.match(await page.getByLabel('The secret').innerText(), /^whsec_/);
+  assert.match(await page.getByLabel('The secret', { exact: true }).innerText(), /^whsec_/);
   await page.getByRole('button', { name: 'I have it' }).click();
   await page.getByRole('button', { name: 'Actions for https://example.invalid/hook' }).click();
   await page.getByRole('menuitem', { name: 'Send a test' }).click();

@@ -11,7 +11,8 @@ const pages = {
   '/': 'Overview', '/costs/breakdown?range=24h': 'Cost Breakdown', '/costs/budgets': 'Budgets', '/costs/prices': 'Prices', '/usage': 'Usage Log', '/approvals': 'Approvals', '/alerts': 'Alerts', '/errors': 'Errors',
   '/keys': 'Keys', '/teams': 'Teams', '/runners': 'Runners', '/policy': 'Policy', '/webhooks': 'Webhooks', '/audit': 'Audit Log', '/dead-letters': 'Dead Letters', '/orgs': 'Orgs and Tiers', '/start': 'Connect',
 };
-const pictured = { '/': 'overview', '/costs/breakdown?range=24h': 'cost-breakdown', '/costs/budgets': 'budgets', '/usage': 'usage-log', '/policy': 'policy', '/runners': 'runners' };
+// The documentation's pictures; CM_SCREENSHOTS=../docs/images writes them there.
+const pictured = { light: { '/': 'overview', '/costs/breakdown?range=24h': 'cost-breakdown', '/usage': 'usage-log' }, dark: { '/': 'overview-dark', '/costs/budgets': 'budgets-dark' } };
 
 let gateway;
 let browser;
@@ -40,7 +41,7 @@ for (const theme of ['light', 'dark']) {
         assert.equal(await page.getByRole('alert').count(), 0, 'a fault is shown');
         assert.equal(await page.title(), `${title} · CurateMe Gateway`);
         assert.deepEqual(await findings(page), []);
-        if (pictured[path]) await page.screenshot({ path: `${pictures}/${pictured[path]}${theme === 'dark' ? '-dark' : ''}.png` });
+        if (pictured[theme][path]) await page.screenshot({ path: `${pictures}/${pictured[theme][path]}.png` });
         await page.setViewportSize({ width: 390, height: 844 });
         await until('as wide as a phone', async () => await overflow(page) <= 0, 10).catch(async () => assert.fail(`${await overflow(page)} px wider than a phone: ${await widest(page)}`));
         assert.deepEqual(await findings(page), []);

@@ -41,6 +41,9 @@ export function App() {
 
 const remembered = 'cm-org';
 
+// Which one is shown first must not change when another is made.
+const oldest = (orgs: Org[]): Org | null => orgs.reduce<Org | null>((first, o) => (first === null || o.created_at < first.created_at ? o : first), null);
+
 function Seated({ session }: { session: Session }) {
   const [chosen, setChosen] = useState(() => new URLSearchParams(window.location.search).get('org') ?? localStorage.getItem(remembered));
   const list = ask.useQuery('get', '/api/v1/admin/orgs', { params: { query: { limit: '1000' } } });
@@ -48,7 +51,7 @@ function Seated({ session }: { session: Session }) {
   const seat = useMemo<Seat>(() => ({
     session,
     orgs,
-    org: orgs.find((o) => o.org_id === (session.org_id ?? chosen)) ?? orgs[0] ?? null,
+    org: orgs.find((o) => o.org_id === (session.org_id ?? chosen)) ?? oldest(orgs),
     choose: (orgId) => { localStorage.setItem(remembered, orgId); setChosen(orgId); },
     may: (right) => may(session.role, right),
   }), [session, orgs, chosen]);

@@ -7,10 +7,13 @@ const amber: MantineColorsTuple = ['#fff8e6', '#fdefc8', '#fbe0a0', '#f7cf74', '
 const rust: MantineColorsTuple = ['#fff3ea', '#fde3cf', '#fac59f', '#f5a56c', '#ef8a45', '#dd7226', '#b55413', '#98440d', '#7d370a', '#632b07'];
 const brick: MantineColorsTuple = ['#fdf0ef', '#fbdcda', '#f7bdb9', '#f29d98', '#ec7a74', '#dc4a44', '#c2322d', '#a82a26', '#8c211e', '#6e1816'];
 
+// The greys of the dark theme lean to the accent's side, as its cards do.
+const dark: MantineColorsTuple = ['#d5dcdf', '#b9c3c7', '#8f9aa0', '#5d686e', '#3b454a', '#2d3539', '#232a2e', '#1b2023', '#14181a', '#0e1113'];
+
 export const theme = createTheme({
   primaryColor: 'pine',
   primaryShade: 7,
-  colors: { pine, yellow: amber, orange: rust, red: brick },
+  colors: { pine, dark, yellow: amber, orange: rust, red: brick },
   fontFamily: 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
   headings: { fontWeight: '650', sizes: { h1: { fontSize: '1.375rem', lineHeight: '1.3' }, h2: { fontSize: '1rem', lineHeight: '1.4' }, h3: { fontSize: '0.9rem', lineHeight: '1.4' } } },

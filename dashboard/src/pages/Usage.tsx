@@ -112,12 +112,12 @@ export default function Usage() {
 
 function Choice({ label, value, of, set }: { label: string; value: string | undefined; of: { value: string; label: string }[]; set: (value: string | null) => void }) {
   const options = value && !of.some((o) => o.value === value) ? [...of, { value, label: value }] : of;
-  return <Select label={label} size="xs" w={140} placeholder="Any" clearable allowDeselect searchable={options.length > 8} value={value ?? null} data={options} onChange={set} clearButtonProps={{ 'aria-label': `Any ${label.toLowerCase()}` }} />;
+  return <Select label={label} size="xs" w={122} placeholder="Any" clearable allowDeselect searchable={options.length > 8} value={value ?? null} data={options} onChange={set} clearButtonProps={{ 'aria-label': `Any ${label.toLowerCase()}` }} />;
 }
 
 function Word({ label, value, set }: { label: string; value: string | undefined; set: (value: string) => void }) {
   const [text, setText] = useState(value ?? '');
   useEffect(() => setText(value ?? ''), [value]);
   const later = useDebouncedCallback((next: string) => set(next.trim()), 400);
-  return <TextInput label={label} size="xs" w={130} placeholder="Any" value={text} onChange={(e) => { setText(e.currentTarget.value); later(e.currentTarget.value); }} />;
+  return <TextInput label={label} size="xs" w={112} placeholder="Any" value={text} onChange={(e) => { setText(e.currentTarget.value); later(e.currentTarget.value); }} />;
 }

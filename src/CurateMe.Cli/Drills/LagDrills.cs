@@ -79,7 +79,8 @@ static class LagDrills
         Setup("traffic", static rig => DrillRig.ChatsAsync(20, 4, _ => rig.ChatAsync())),
         Happens("MongoDB becomes slow under load", static async rig =>
         {
-            rig.Mongo!.DelayMs = 700;
+            // Two workers write twenty records in three seconds then, whatever the machine.
+            rig.Mongo!.DelayMs = 3_000;
             await DrillRig.ChatsAsync(400, 16, _ => rig.ChatAsync());
         }),
         Shows(StepKind.Symptom, "recorder-queue", "queue_depth above 100, nothing dropped", static (_, result) =>

@@ -166,7 +166,7 @@ internal sealed class ProviderSimulator : IAsyncDisposable
             key = headers["api-key"].ToString();
         if (key.Length == 0)
             key = context.Request.Query["key"].ToString();
-        if (key.Length == 0 || key == "sk-bad")
+        if (key.Length == 0 || key.StartsWith("sk-bad", StringComparison.Ordinal))
             throw ProviderError.Of(401);
     }
 

@@ -192,6 +192,7 @@ sealed class Fleet : IAsyncDisposable
                 ["Providers__openai__BaseUrl"] = fleet.Simulator.BaseUrl("openai") + "/v1",
                 ["Providers__openai__ApiKey"] = "sk-fleet",
                 ["Journal__SegmentMegabytes"] = "4",
+                ["CM_MASTER_KEY"] = "YS1rZXktdGhhdC1hbGwtb2YtYS1mbGVldC1zaGFyZXM=",
                 ["Webhooks__AllowPrivateNetworks"] = "true",
                 ["Webhooks__AllowHttp"] = "true",
                 ["Alerts__SweepSeconds"] = "1",

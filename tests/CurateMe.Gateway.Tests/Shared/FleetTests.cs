@@ -116,6 +116,38 @@ public sealed class FleetTests
         }
     }
 
+    [Fact]
+    public async Task ProviderKeyAndStoredResponse_OfOneReplica_AreKnownToTheOther()
+    {
+        await using var fleet = await Fleet.StartAsync(2);
+        var key = await fleet.OrgAsync("org_known", dailyBudget: 10);
+        Assert.Equal(HttpStatusCode.OK, await fleet.ChatAsync(1, key));
+
+        // The simulator knows this key for a bad one.
+        var stored = await fleet.AdminAsync(HttpMethod.Post, "/api/v1/admin/provider-keys", new { provider = "openai", key = "sk-bad-and-known" });
+        var path = "/api/v1/admin/provider-keys/" + stored.GetProperty("provider_key_id").GetString();
+        Assert.Equal(HttpStatusCode.Unauthorized, await fleet.ChatAsync(0, key));
+        await Fleet.UntilAsync(async () => await fleet.ChatAsync(1, key) == HttpStatusCode.Unauthorized, static () => "the other replica uses it");
+        await fleet.AdminAsync(HttpMethod.Delete, path);
+        Assert.Equal(HttpStatusCode.OK, await fleet.ChatAsync(0, key));
+        await Fleet.UntilAsync(async () => await fleet.ChatAsync(1, key) == HttpStatusCode.OK, static () => "the other replica has let it go");
+
+        var made = await SendAsync(HttpMethod.Post, 0, "/v1/responses", key, new { model = "gpt-5-mini", input = "ping", max_output_tokens = 100 });
+        var again = await SendAsync(HttpMethod.Get, 1, "/v1/responses/" + made.Json.GetProperty("id").GetString(), key, null);
+        Assert.Equal((HttpStatusCode.OK, made.Json.GetProperty("id").GetString()), (again.Status, again.Json.GetProperty("id").GetString()));
+        var other = await fleet.OrgAsync("org_stranger", dailyBudget: 10);
+        Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Get, 1, "/v1/responses/" + made.Json.GetProperty("id").GetString(), other, null)).Status);
+
+        async Task<(HttpStatusCode Status, System.Text.Json.JsonElement Json)> SendAsync(HttpMethod method, int replica, string at, string secret, object? body)
+        {
+            using var request = new HttpRequestMessage(method, new Uri(fleet.Replicas[replica].Address, at));
+            request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", secret);
+            request.Content = body is null ? null : System.Net.Http.Json.JsonContent.Create(body);
+            using var answer = await fleet.Http.SendAsync(request, Ct);
+            return (answer.StatusCode, System.Text.Json.JsonElement.Parse(await answer.Content.ReadAsByteArrayAsync(Ct)));
+        }
+    }
+
     // Every request costs its hold to the nano-dollar, so what fits is known.
     static async Task ExactlyAsync(Fleet fleet, int fits, int wishes)
     {

@@ -93,6 +93,65 @@ public sealed class CrashTests(ITestOutputHelper output)
         Assert.Equal((0, 0), (journal.Recovered.Unrecorded, journal.Recovered.OpenHolds.Count));
     }
 
+    [Fact]
+    public async Task AC11_KilledWithAnIdempotentCallOnItsWay_IsPresumedOnceAndNeverMadeAgain()
+    {
+        using var directory = new TemporaryDirectory();
+        var data = Path.Combine(directory.Path, "data");
+        var billFile = Path.Combine(directory.Path, "bill.jsonl");
+        var key = await SetUpAsync(data);
+        await using var simulator = await GatewayProcess.StartAsync(["simulate", "--urls", "http://127.0.0.1:0", "--bill", billFile]);
+        await using (var gateway = await StartAsync(data, simulator))
+        {
+            var onItsWay = OnceAsync(gateway.Address, key, "once", "latency_ms=50000");
+            using var http = new HttpClient { BaseAddress = gateway.Address };
+            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AdminToken);
+            for (var held = 0L; held == 0 && !onItsWay.IsCompleted;)
+            {
+                held = JsonElement.Parse(await http.GetStringAsync("/gateway/admin/metrics")).GetProperty("budget_store").GetProperty("live_holds").GetInt64();
+            }
+            Assert.Contains("idempotency_in_progress", (await OnceAsync(gateway.Address, key, "once", null)).Text, StringComparison.Ordinal);
+            await gateway.KillAsync();
+            Assert.Equal(0, (await onItsWay).Status);
+        }
+
+        await using (var gateway = await StartAsync(data, simulator))
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                var again = await OnceAsync(gateway.Address, key, "once", null);
+                Assert.True(again.Status == 409 && again.Text.Contains("idempotency_answer_not_kept", StringComparison.Ordinal), again.Text);
+            }
+            Assert.Equal(200, (await OnceAsync(gateway.Address, key, "another", null)).Status);
+            Assert.Equal(0, await gateway.StopAsync());
+        }
+        var records = await RecordsAsync(data);
+        Assert.Equal(2, records.Count);
+        Assert.Single(records, static r => r.Source == UsageSource.Presumed && r.Cost == r.Hold);
+    }
+
+    // Status 0 when the gateway is gone.
+    static async Task<(int Status, string Text)> OnceAsync(Uri address, string key, string once, string? sim)
+    {
+        using var http = new HttpClient { BaseAddress = address };
+        using var request = new HttpRequestMessage(HttpMethod.Post, Chat.Path) { Content = new StringContent(Chat.Body(40), Encoding.UTF8, "application/json") };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        request.Headers.Add("Idempotency-Key", once);
+        if (sim is not null)
+        {
+            request.Headers.Add("X-Sim", sim);
+        }
+        try
+        {
+            using var response = await http.SendAsync(request);
+            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync());
+        }
+        catch (HttpRequestException)
+        {
+            return (0, "");
+        }
+    }
+
     static async Task<List<UsageRecord>> AssertAsync(string data, string billFile, ConcurrentDictionary<string, NanoUsd> answered, long? spent, int seed)
     {
         var records = await RecordsAsync(data);

@@ -118,6 +118,7 @@ static partial class AdminPipeline
         CounterStoreUnavailableException => Refusal.StoreAway("The budget store does not answer."),
         AlertStoreUnavailableException => Refusal.StoreAway("The store of alerts does not answer."),
         ConfigStoreUnavailableException => Refusal.StoreAway("The configuration store does not answer."),
+        RecordsOnTheirWayException late => Refusal.StoreAway(late.Message),
         TimeoutException => Refusal.StoreAway("A store took too long to answer."),
         BadHttpRequestException { StatusCode: 413 } => new Refusal(413, "body_too_large", "GW_REQ_004", $"The body is larger than {AdminOptions.MaxBodyBytes} bytes."),
         BadHttpRequestException bad => new Refusal(bad.StatusCode, "bad_request", "GW_REQ_001", "The request is malformed."),

@@ -29,6 +29,7 @@ sealed partial class LedgerService(
 
     readonly CancellationTokenSource stop = new();
     Task sweeping = Task.CompletedTask;
+    (long Skipped, long Settled)? catchingUp;
 
     /// <summary>Whether requests may come.</summary>
     public bool Ready { get; private set; }
@@ -111,6 +112,7 @@ sealed partial class LedgerService(
                 {
                     Log.JournalFault(logger, fault);
                 }
+                NoteRecorded();
                 if (counters is InProcessCounters local && time.GetElapsedTime(trimmed) > TimeSpan.FromHours(1))
                 {
                     trimmed = time.GetTimestamp();
@@ -121,6 +123,24 @@ sealed partial class LedgerService(
             {
                 Log.SweepFailed(logger, e);
             }
+        }
+    }
+
+    // The journal is written before the counters are told, so what they skipped so far is among what it has settled so far.
+    void NoteRecorded()
+    {
+        if (counters is not InProcessCounters local || local.Skipped == 0)
+        {
+            return;
+        }
+        if (catchingUp is { } until && journal.RecordedEver >= until.Settled)
+        {
+            local.CatchUp(until.Skipped);
+            catchingUp = null;
+        }
+        if (local.Skipped is > 0 and var skipped && journal.Unwritten == 0)
+        {
+            catchingUp ??= (skipped, journal.SettledEver);
         }
     }
 

@@ -10,7 +10,11 @@ namespace CurateMe.Ledger.Budgets;
 /// </summary>
 public sealed class InProcessCounters(TimeProvider time) : ICounterStore
 {
+    /// <summary>Most ended records remembered until the ledger has them, of all orgs together: about 40 MB.</summary>
+    public const int MaxUnrecorded = 50_000;
+
     readonly ConcurrentDictionary<string, OrgCounters> orgs = new(StringComparer.Ordinal);
+    readonly UnrecordedRecords memory = new(MaxUnrecorded);
     long lastWrite;
 
     /// <inheritdoc />
@@ -91,5 +95,11 @@ public sealed class InProcessCounters(TimeProvider time) : ICounterStore
         }
     }
 
-    OrgCounters Org(string orgId) => orgs.TryGetValue(orgId, out var org) ? org : orgs.GetOrAdd(orgId, static _ => new OrgCounters());
+    /// <summary>Ended records that were too many to be remembered and that the ledger may still lack; 0 when there are none. Give it back to <see cref="CatchUp"/>.</summary>
+    public long Skipped => memory.Skipped == memory.CaughtUp ? 0 : memory.Skipped;
+
+    /// <summary>Says that the ledger has everything that had ended when <see cref="Skipped"/> was read: the orgs can be compared with it again.</summary>
+    public void CatchUp(long skipped) => memory.CatchUp(skipped);
+
+    OrgCounters Org(string orgId) => orgs.TryGetValue(orgId, out var org) ? org : orgs.GetOrAdd(orgId, _ => new OrgCounters(memory));
 }

@@ -5,7 +5,7 @@ using CurateMe.Ledger.Records;
 namespace CurateMe.Ledger.Budgets;
 
 /// <summary>The counters of one org. Every public method is one step under the org's lock.</summary>
-sealed class OrgCounters
+sealed class OrgCounters(UnrecordedRecords memory)
 {
     /// <summary>How long a session's total is kept after its last request.</summary>
     public static readonly TimeSpan SessionMemory = TimeSpan.FromDays(30);
@@ -18,6 +18,7 @@ sealed class OrgCounters
     List<RequestId>? captured;
     DateTimeOffset latest;
     long markNumber;
+    long skippedAt;
 
     public int LiveCount
     {
@@ -82,7 +83,14 @@ sealed class OrgCounters
             Release(in hold, record.Cost);
             if (record.Status != RecordStatus.Held)
             {
-                unrecorded[record.Id] = record;
+                if (unrecorded.ContainsKey(record.Id) || memory.TryKeep())
+                {
+                    unrecorded[record.Id] = record;
+                }
+                else
+                {
+                    skippedAt = memory.Skip();
+                }
             }
             return new EndOutcome(Applied: true, hold.OrgDay.Spent, hold.OrgDay.Held);
         }
@@ -108,6 +116,10 @@ sealed class OrgCounters
                 record.Hold = hold.Amount;
                 Presumed.Complete(record, RecordStatus.Expired, now);
                 Release(in hold, record.Cost);
+                if (!unrecorded.ContainsKey(id))
+                {
+                    memory.Keep();
+                }
                 unrecorded[id] = record;
                 (expired ??= []).Add(record);
             }
@@ -139,8 +151,13 @@ sealed class OrgCounters
             {
                 Release(in hold, record.Cost);
             }
-            else if (unrecorded.Remove(record.Id, out var charged) && charged.Cost != record.Cost)
+            else if (unrecorded.Remove(record.Id, out var charged))
             {
+                memory.Forget();
+                if (charged.Cost == record.Cost)
+                {
+                    return;
+                }
                 foreach (var name in CellName.Of(charged))
                 {
                     cells.GetValueOrDefault(name)?.Spent += record.Cost - charged.Cost;
@@ -153,6 +170,10 @@ sealed class OrgCounters
     {
         lock (gate)
         {
+            if (skippedAt > memory.CaughtUp)
+            {
+                throw new RecordsOnTheirWayException(orgId);
+            }
             captured = [];
             // After every admission so far, whatever the clock has done since.
             var at = (latest > now ? latest : now).AddMilliseconds(1);

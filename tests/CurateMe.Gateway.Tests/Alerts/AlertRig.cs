@@ -10,7 +10,7 @@ static class AlertRig
 {
     public const string Token = "operator-token-of-the-tests";
 
-    public static Task<GatewayRig> StartAsync(AlertOptions? options = null, TemporaryDirectory? directory = null, TimeProvider? time = null) => GatewayRig.StartAsync(
+    public static Task<GatewayRig> StartAsync(AlertOptions? options = null, TemporaryDirectory? directory = null, TimeProvider? time = null, CurateMe.Ledger.Alerts.IAlertStore? store = null) => GatewayRig.StartAsync(
         new Dictionary<string, string?> { ["ADMIN_TOKEN"] = Token },
         directory,
         services =>
@@ -18,6 +18,10 @@ static class AlertRig
             if (time is not null)
             {
                 services.AddSingleton(time);
+            }
+            if (store is not null)
+            {
+                services.AddSingleton(store);
             }
         },
         settings: settings => settings with

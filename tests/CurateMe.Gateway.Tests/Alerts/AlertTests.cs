@@ -172,6 +172,29 @@ public sealed class AlertTests
     }
 
     [Fact]
+    public async Task Store_ThatIsAway_StopsNoRequest_AndIsToldWhenItIsBack()
+    {
+        using var data = new TemporaryDirectory();
+        await using var store = new AwayAlerts(data.Path);
+        await using var rig = await AlertRig.StartAsync(store: store);
+        await using var receiver = await Receiver.StartAsync();
+        var key = await rig.KeyAsync(policy: Charging());
+        var client = rig.Admin("org_test");
+        await client.CreateWebhookAsync(new WebhookCreate { Url = receiver.Url(), Events = [AlertType.BudgetExceeded, AlertType.KeyDisabled] });
+        await rig.PolicyAsync("org_test", Charging(NanoUsd.Zero));
+        store.Away = true;
+        Assert.Equal("daily_budget", (await SpendAsync(rig, key)).Code);
+        await client.DisableKeyAsync("key_test");
+        await Poll.UntilAsync(() => store.Refused > 2, "the store was asked in vain");
+        Assert.Equal(503, (await Assert.ThrowsAsync<AdminRefusedException>(() => client.ListAlertsAsync())).Status);
+        Assert.Empty(receiver.Messages);
+        store.Away = false;
+        await Poll.UntilAsync(() => receiver.Messages.Count == 2, "both messages");
+        Assert.Equal(["budget_exceeded", "key_disabled"], receiver.Messages.Select(m => m.Type).Order());
+        Assert.Contains((await rig.Admin().ListErrorsAsync("gateway")).Data, e => e.Code == "alert_store_unavailable");
+    }
+
+    [Fact]
     public async Task List_IsPagedFilteredAndOfOneOrg()
     {
         await using var rig = await AlertRig.StartAsync();

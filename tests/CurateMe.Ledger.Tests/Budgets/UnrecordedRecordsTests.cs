@@ -7,7 +7,7 @@ using Xunit;
 
 namespace CurateMe.Ledger.Tests.Budgets;
 
-public sealed class UnrecordedRecordsTests
+public sealed class UnrecordedRecordsTests : IAsyncDisposable
 {
     const int Seed = 61;
 
@@ -15,6 +15,8 @@ public sealed class UnrecordedRecordsTests
     readonly InProcessCounters _counters;
 
     public UnrecordedRecordsTests() => _counters = new InProcessCounters(_clock);
+
+    public ValueTask DisposeAsync() => _counters.DisposeAsync();
 
     static CancellationToken Ct => TestContext.Current.CancellationToken;
 

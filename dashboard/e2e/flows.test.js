@@ -128,6 +128,9 @@ test('a bar of the breakdown leads to the requests behind it, and the table has 
   await page.getByText('Tag', { exact: true }).click();
   await page.getByLabel('Tag’s name').or(page.getByLabel("Tag's name")).fill('feature');
   await until('three features', async () => { const found = await rows(page, 'Top Tags').catch(() => []); return ['search', 'chat', 'triage'].every((f) => found.some((r) => r[0] === f)); });
+  await page.getByRole('region', { name: 'Top Tags' }).getByRole('row', { name: 'Requests of search' }).click();
+  await settled(page, 'Usage Log');
+  await until('the requests of one feature', async () => (await rows(page, 'Requests')).length === 20);
   await window.close();
 });
 

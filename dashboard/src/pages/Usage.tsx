@@ -20,7 +20,7 @@ import { Story } from './usage/Story';
 
 type Entry = Schemas['UsageEntry'];
 type Sort = 'time_desc' | 'time_asc' | 'cost_desc' | 'cost_asc';
-const filters = ['model', 'provider', 'key_id', 'team_id', 'runner_id', 'session_id', 'status', 'usage_source'] as const;
+const filters = ['model', 'provider', 'key_id', 'team_id', 'runner_id', 'session_id', 'status', 'usage_source', 'tag'] as const;
 const pageSize = 50;
 const column = createColumnHelper<Entry>();
 
@@ -72,6 +72,7 @@ export default function Usage() {
           {names.teams.length > 0 && <Choice label="Team" value={filter.team_id} of={names.teams.map((t) => ({ value: t.team_id, label: t.name }))} set={(v) => address.set({ team_id: v })} />}
           <Word label="Model" value={filter.model} set={(v) => address.set({ model: v })} />
           <Word label="Provider" value={filter.provider} set={(v) => address.set({ provider: v })} />
+          <Word label="Tag" value={filter.tag} set={(v) => address.set({ tag: v.includes('=') ? v : null })} placeholder="feature=search" />
           <Choice label="Status" value={filter.status} of={['settled', 'client_left', 'upstream_broken', 'abandoned', 'expired', 'failed'].map((s) => ({ value: s, label: s.replaceAll('_', ' ') }))} set={(v) => address.set({ status: v })} />
           <Choice label="Usage told by" value={filter.usage_source} of={['provider', 'estimated', 'presumed'].map((s) => ({ value: s, label: s }))} set={(v) => address.set({ usage_source: v })} />
           </>}
@@ -115,9 +116,9 @@ function Choice({ label, value, of, set }: { label: string; value: string | unde
   return <Select label={label} size="xs" w={122} placeholder="Any" clearable allowDeselect searchable={options.length > 8} value={value ?? null} data={options} onChange={set} clearButtonProps={{ 'aria-label': `Any ${label.toLowerCase()}` }} />;
 }
 
-function Word({ label, value, set }: { label: string; value: string | undefined; set: (value: string) => void }) {
+function Word({ label, value, set, placeholder = 'Any' }: { label: string; value: string | undefined; set: (value: string) => void; placeholder?: string }) {
   const [text, setText] = useState(value ?? '');
   useEffect(() => setText(value ?? ''), [value]);
   const later = useDebouncedCallback((next: string) => set(next.trim()), 400);
-  return <TextInput label={label} size="xs" w={112} placeholder="Any" value={text} onChange={(e) => { setText(e.currentTarget.value); later(e.currentTarget.value); }} />;
+  return <TextInput label={label} size="xs" w={112} placeholder={placeholder} value={text} onChange={(e) => { setText(e.currentTarget.value); later(e.currentTarget.value); }} />;
 }

@@ -22,6 +22,9 @@ sealed record UsageFilter
     [FromQuery(Name = "status")] public string? Status { get; init; }
     [FromQuery(Name = "usage_source")] public string? UsageSource { get; init; }
 
+    /// <summary>One tag with its value: <c>name=value</c>.</summary>
+    [FromQuery(Name = "tag")] public string? Tag { get; init; }
+
     /// <summary><c>json</c> or <c>csv</c>.</summary>
     [FromQuery(Name = "format")] public string? Format { get; init; }
 
@@ -42,7 +45,11 @@ sealed record UsageFilter
         To = Times.Instant("to", To),
         Status = Word<RecordStatus>("status", Status),
         Source = Word<UsageSource>("usage_source", UsageSource),
+        Tag = TagOf(Text("tag", Tag)),
     };
+
+    static string? TagOf(string? tag) =>
+        tag is null || (tag.IndexOf('=', StringComparison.Ordinal) > 0 && !tag.Contains(',', StringComparison.Ordinal)) ? tag : throw Refusal.InvalidField("tag", "must be one tag with its value, such as feature=search");
 
     static string? Text(string param, string? text) =>
         text is null || (text.Length <= 512 && !text.Any(char.IsControl)) ? text : throw Refusal.InvalidField(param, "is too long or holds control characters");

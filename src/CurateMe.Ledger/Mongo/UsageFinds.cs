@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using CurateMe.Ledger.Records;
 
 namespace CurateMe.Ledger.Mongo;
@@ -47,7 +48,8 @@ internal static class UsageFinds
             .With("model", query.Model)
             .With("provider", query.Provider)
             .With("status", query.Status?.Name())
-            .With("usage_source", query.Source?.Name());
+            .With("usage_source", query.Source?.Name())
+            .With("tags", query.Tag is { } tag ? new Bson { { "$regex", $"(?:^|,){Regex.Escape(tag)}(?:,|$)" } } : null);
         var time = new Bson().With("$gte", Time(query.From)).With("$lt", Time(query.To));
         return time.Fields.Count == 0 ? filter : filter.With("ts", time);
     }

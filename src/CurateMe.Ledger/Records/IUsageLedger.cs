@@ -110,6 +110,9 @@ public sealed record UsageQuery
     public DateTimeOffset? To { get; init; }
     public RecordStatus? Status { get; init; }
     public UsageSource? Source { get; init; }
+
+    /// <summary>One tag with its value, as <c>name=value</c>.</summary>
+    public string? Tag { get; init; }
 }
 
 public sealed record UsagePage(IReadOnlyList<UsageRecord> Records, string? NextCursor);

@@ -63,6 +63,11 @@ internal static class UsageSql
         Where("provider =", "$provider", query.Provider);
         Where("status =", "$status", query.Status?.Name());
         Where("usage_source =", "$source", query.Source?.Name());
+        if (query.Tag is not null)
+        {
+            conditions.Add("instr(',' || tags || ',', $tag) > 0");
+            command.Parameters.AddWithValue("$tag", $",{query.Tag},");
+        }
         return conditions;
     }
 

@@ -97,6 +97,9 @@ public abstract partial class UsageLedgerContract
         await Check(any with { Provider = "anthropic" }, record => record.Provider == "anthropic");
         await Check(any with { Status = RecordStatus.ClientLeft }, record => record.Status == RecordStatus.ClientLeft);
         await Check(any with { Source = UsageSource.Presumed, KeyId = "key_4" }, record => record.Source == UsageSource.Presumed && record.KeyId == "key_4");
+        var tagged = all.First(record => record.Tags is { } tags && tags.Contains('=', StringComparison.Ordinal)).Tags!.Split(',')[0];
+        await Check(any with { Tag = tagged }, record => record.Tags?.Split(',').Contains(tagged) == true);
+        await Check(any with { Tag = tagged[..^1] }, record => record.Tags?.Split(',').Contains(tagged[..^1]) == true);
         await Check(any with { From = all[7].Timestamp }, record => record.Timestamp >= all[7].Timestamp);
         await Check(any with { To = all[7].Timestamp, Sort = UsageSort.CostAsc }, record => record.Timestamp < all[7].Timestamp);
         await Check(any with { From = all[7].Timestamp, To = all[7].Timestamp }, _ => false);

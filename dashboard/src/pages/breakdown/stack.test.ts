@@ -29,4 +29,5 @@ test('a bar leads to its requests by time and by value', () => {
   const span = { from: new Date('2026-03-01T00:00:00Z'), to: new Date('2026-03-02T00:00:00Z') };
   const query = new URLSearchParams(requestsBehind('key', 'key_1', span).split('?')[1]);
   expect(Object.fromEntries(query)).toEqual({ from: '2026-03-01T00:00:00.000Z', to: '2026-03-02T00:00:00.000Z', sort: 'cost_desc', key_id: 'key_1' });
+  expect(new URLSearchParams(requestsBehind('tag:feature', 'search', span).split('?')[1]).get('tag')).toBe('feature=search');
 });

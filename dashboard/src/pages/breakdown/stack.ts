@@ -41,5 +41,6 @@ export function requestsBehind(dimension: string, value: string | null | undefin
   const filter: Record<string, string> = { model: 'model', provider: 'provider', team: 'team_id', key: 'key_id', runner: 'runner_id', session: 'session_id' };
   const name = filter[dimension];
   if (name && value) params.set(name, value);
+  if (dimension.startsWith('tag:') && value) params.set('tag', `${dimension.slice(4)}=${value}`);
   return `/usage?${params}`;
 }

@@ -19,7 +19,6 @@ public sealed partial class SnippetTests(ITestOutputHelper output)
     // First line of each snippet that is not run here, and why.
     static readonly Dictionary<string, string> NotRun = new(StringComparer.Ordinal)
     {
-        ["./run     # builds and starts on http://localhost:8002; without a provider key every provider is simulated (--demo)"] = "starts what this test starts, and this test",
         ["client = OpenAI(base_url=\"http://localhost:8002/v1/openai\", api_key=\"cm_sk_…\")"] = "the official clients are driven by tests/clients",
         ["cm prices diff   --from https://models.dev/api.json --provider openai   # what would change"] = "asks a site on the internet; tests/CurateMe.Cli.Tests runs the commands on files",
     };
@@ -67,7 +66,8 @@ public sealed partial class SnippetTests(ITestOutputHelper output)
         Assert.True(snippets.Count >= 5);
         foreach (var snippet in snippets)
         {
-            if (NotRun.TryGetValue(snippet.FirstLine, out var reason))
+            var reason = NotRun.GetValueOrDefault(snippet.FirstLine) ?? (snippet.Text.Contains("./run", StringComparison.Ordinal) ? "starts a gateway that stays" : null);
+            if (reason is not null)
             {
                 output.WriteLine($"not run, {snippet.File}: {snippet.FirstLine} ({reason})");
                 continue;

@@ -6,6 +6,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CurateMe.Gateway.Simulator;
+using CurateMe.Ledger.Pricing;
 using CurateMe.Testing;
 using CurateMe.Testing.Mongo;
 using CurateMe.Testing.Redis;
@@ -30,18 +31,24 @@ sealed class Fleet : IAsyncDisposable
     }
 
     internal MongoDatabase Mongo { get; }
+
+    /// <summary>Between the gateways and MongoDB, where a test asked for it.</summary>
+    internal MongoRelay? Relay { get; private init; }
     internal RedisServer Redis { get; }
     internal string RedisUrl { get; }
     internal SimulatorHost Simulator { get; }
     internal HttpClient Http { get; }
     internal IReadOnlyList<Replica> Replicas => _replicas;
 
-    internal static async Task<Fleet> StartAsync(int replicas, RedisCluster? cluster = null)
+    internal static async Task<Fleet> StartAsync(int replicas, RedisCluster? cluster = null, bool relay = false)
     {
         Assert.SkipUnless(RedisServer.IsInstalled, RedisServer.Missing);
         var mongo = await MongoServer.NewDatabaseAsync(Assert.Skip);
         var redis = cluster is null ? await RedisServer.StartAsync(new RedisServerSetup { Persistent = true }) : null;
-        var fleet = new Fleet(mongo, redis, cluster?.Url ?? redis!.Url, await SimulatorHost.StartAsync());
+        var fleet = new Fleet(mongo, redis, cluster?.Url ?? redis!.Url, await SimulatorHost.StartAsync())
+        {
+            Relay = relay ? new MongoRelay(mongo.Server) : null,
+        };
         try
         {
             for (var i = 0; i < replicas; i++) fleet._replicas.Add(new Replica(fleet));
@@ -136,6 +143,50 @@ sealed class Fleet : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until both stores are there, nothing is held or waits, and the counters say what the ledger says.</summary>
+    /// <returns>The org's records.</returns>
+    internal async Task<List<(string Id, long Cost, string Source)>> SettledAsync(string org)
+    {
+        (long Spent, long Held) day = default;
+        List<(string Id, long Cost, string Source)> records = [];
+        var last = "";
+        await UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    for (var i = 0; i < _replicas.Count; i++)
+                    {
+                        var health = await HealthAsync(i);
+                        last = health.ToString();
+                        if (health.GetProperty("status").GetString() != "healthy" || health.GetProperty("dlq_depth").GetInt64() != 0 || health.GetProperty("queue_depth").GetInt64() != 0) return false;
+                    }
+                    day = await DayAsync(org);
+                    records = await RecordsAsync(org);
+                    return day.Held == 0 && day.Spent == records.Sum(static r => r.Cost);
+                }
+                catch (Exception e) when (e is HttpRequestException or Xunit.Sdk.XunitException)
+                {
+                    last = e.Message;
+                    return false;
+                }
+            },
+            () => $"counters {day}, ledger {records.Sum(static r => r.Cost)} in {records.Count} records; {last}");
+        return records;
+    }
+
+    /// <summary>Whatever the simulator billed is in the ledger, at the bill's cost or, where presumed, not below it.</summary>
+    internal void AssertBilled(IReadOnlyList<(string Id, long Cost, string Source)> records, string context)
+    {
+        var byId = records.ToDictionary(static r => r.Id, StringComparer.Ordinal);
+        foreach (var line in Simulator.Bill.Entries)
+        {
+            Assert.True(byId.TryGetValue(line.RequestId!, out var record), $"{context}: billed, not in the ledger: {line}");
+            var billed = PriceList.BuiltIn.Find(line.Provider, line.Model)!.Cost(line.Units.ToUsageCounts(), ServiceTier.Standard).CeilToNano().Value;
+            Assert.True(record.Source == "provider" ? record.Cost == billed : record.Cost >= billed, $"{context}: {record} but billed {billed}");
+        }
+    }
+
     internal async Task<JsonElement> HealthAsync(int replica) =>
         JsonDocument.Parse(await Http.GetStringAsync(new Uri(_replicas[replica].Address, "/health"))).RootElement.Clone();
 
@@ -155,6 +206,7 @@ sealed class Fleet : IAsyncDisposable
         _sockets.Dispose();
         await Simulator.DisposeAsync();
         if (Redis is not null) await Redis.DisposeAsync();
+        if (Relay is not null) await Relay.DisposeAsync();
         await Mongo.DisposeAsync();
     }
 
@@ -171,6 +223,16 @@ sealed class Fleet : IAsyncDisposable
 
         internal string Output => string.Join('\n', _lines);
 
+        /// <summary>Resident memory, in MiB.</summary>
+        internal long ResidentMiB
+        {
+            get
+            {
+                _process!.Refresh();
+                return _process.WorkingSet64 >> 20;
+            }
+        }
+
         internal async Task StartAsync()
         {
             Address = new Uri($"http://127.0.0.1:{RedisServer.FreePort()}");
@@ -186,7 +248,7 @@ sealed class Fleet : IAsyncDisposable
             foreach (var (name, value) in new Dictionary<string, string>
             {
                 ["REDIS_URL"] = fleet.RedisUrl,
-                ["MONGODB_URL"] = fleet.Mongo.Url,
+                ["MONGODB_URL"] = fleet.Relay is { } between ? fleet.Mongo.UrlThrough(between.Port) : fleet.Mongo.Url,
                 ["CM_DATA_DIR"] = Path.Combine(_data.Path, "data"),
                 ["ADMIN_TOKEN"] = AdminToken,
                 ["Providers__openai__BaseUrl"] = fleet.Simulator.BaseUrl("openai") + "/v1",

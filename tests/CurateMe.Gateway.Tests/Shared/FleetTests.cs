@@ -8,13 +8,15 @@ namespace CurateMe.Gateway.Tests.Shared;
 /// <summary>Three real gateways on one Redis and one MongoDB.</summary>
 public sealed class FleetTests
 {
+    static readonly bool Long = Environment.GetEnvironmentVariable("CM_TEST_LONG") == "1";
+
     static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task AC01_ThreeReplicas_BudgetForExactlyK_AdmitExactlyK()
     {
         await using var fleet = await Fleet.StartAsync(3);
-        await ExactlyAsync(fleet, fits: 41, wishes: 600);
+        for (var run = 0; run < (Long ? 20 : 1); run++) await ExactlyAsync(fleet, fits: 41 + run, wishes: Long ? 3000 : 600, run);
     }
 
     [Fact]
@@ -23,7 +25,7 @@ public sealed class FleetTests
         Assert.SkipUnless(RedisServer.IsInstalled, RedisServer.Missing);
         await using var cluster = await RedisCluster.StartAsync();
         await using var fleet = await Fleet.StartAsync(3, cluster);
-        await ExactlyAsync(fleet, fits: 23, wishes: 300);
+        for (var run = 0; run < (Long ? 20 : 1); run++) await ExactlyAsync(fleet, fits: 23 + run, wishes: Long ? 3000 : 300, run);
     }
 
     [Fact]
@@ -149,23 +151,24 @@ public sealed class FleetTests
     }
 
     // Every request costs its hold to the nano-dollar, so what fits is known.
-    static async Task ExactlyAsync(Fleet fleet, int fits, int wishes)
+    static async Task ExactlyAsync(Fleet fleet, int fits, int wishes, int run)
     {
         await fleet.ChargeWholeHoldsAsync();
-        var free = await fleet.OrgAsync("org_one", dailyBudget: null);
+        var (one, k) = ($"org_one_{run}", $"org_k_{run}");
+        var free = await fleet.OrgAsync(one, dailyBudget: null);
         Assert.Equal(HttpStatusCode.OK, await fleet.ChatAsync(0, free));
         long price = 0;
-        await Fleet.UntilAsync(async () => (price = (await fleet.RecordsAsync("org_one")).Sum(static r => r.Cost)) > 0, static () => "the first record is in the ledger");
-        var key = await fleet.OrgAsync("org_k", dailyBudget: ((fits * price) + price - 1) / 1_000_000_000m);
+        await Fleet.UntilAsync(async () => (price = (await fleet.RecordsAsync(one)).Sum(static r => r.Cost)) > 0, static () => "the first record is in the ledger");
+        var key = await fleet.OrgAsync(k, dailyBudget: ((fits * price) + price - 1) / 1_000_000_000m);
 
-        var answers = await fleet.ChatsAsync(key, wishes);
+        var answers = await fleet.ChatsAsync(key, wishes, atOnce: Long ? 3000 : 300);
 
         Assert.True(answers.GetValueOrDefault(HttpStatusCode.OK) == fits, $"{fits} fit: {Text(answers)}\n{fleet.Replicas[0].Output}");
         Assert.True(answers.GetValueOrDefault(HttpStatusCode.Forbidden) == wishes - fits, Text(answers));
         List<(string Id, long Cost, string Source)> records = [];
-        await Fleet.UntilAsync(async () => (records = await fleet.RecordsAsync("org_k")).Count == fits, () => $"{records.Count} of {fits} records are in the ledger");
+        await Fleet.UntilAsync(async () => (records = await fleet.RecordsAsync(k)).Count == fits, () => $"{records.Count} of {fits} records are in the ledger");
         Assert.All(records, record => Assert.Equal(price, record.Cost));
-        Assert.Equal((fits * price, 0), await fleet.DayAsync("org_k"));
+        Assert.Equal((fits * price, 0), await fleet.DayAsync(k));
     }
 
     static string Text(IReadOnlyDictionary<HttpStatusCode, int> answers) => string.Join(", ", answers.Select(static a => $"{a.Value} × {(int)a.Key}"));

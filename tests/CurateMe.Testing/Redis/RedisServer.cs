@@ -102,6 +102,18 @@ public sealed class RedisServer : IAsyncDisposable
             throw new InvalidOperationException($"redis-server did not start again on port {Port}: {await LogAsync()}");
     }
 
+    /// <summary>SIGSTOP: connections stay open and nothing answers.</summary>
+    public Task PauseAsync() => SignalAsync("STOP");
+
+    /// <summary>SIGCONT.</summary>
+    public Task ResumeAsync() => SignalAsync("CONT");
+
+    private async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{_process!.Id}"]);
+        await kill.WaitForExitAsync();
+    }
+
     public Task<RespClient> ConnectAsync() => RespClient.ConnectAsync(Options);
 
     public async ValueTask DisposeAsync()

@@ -199,7 +199,7 @@ public sealed class RedisStore : IAsyncDisposable
                 late.TryAdd(orgId, true);
             }
         }
-        catch (Exception e) when (e is CounterStoreUnavailableException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
             // The one who asked waits as long as this replica lives, then gives up and asks again.
             events.Add("gateway", "budget_store_push", e.Message);
@@ -209,15 +209,26 @@ public sealed class RedisStore : IAsyncDisposable
     // The journal has every end that the ledger may lack.
     List<UsageRecord> Unrecorded(string orgId)
     {
-        List<UsageRecord> records = [];
-        using var reader = new JournalReader(journal, journal.LastCheckpoint);
-        while (reader.Next() is { } record)
+        while (true)
         {
-            if (record.OrgId == orgId)
+            var from = journal.LastCheckpoint;
+            try
             {
-                records.Add(record);
+                List<UsageRecord> records = [];
+                using var reader = new JournalReader(journal, from);
+                while (reader.Next() is { } record)
+                {
+                    if (record.OrgId == orgId)
+                    {
+                        records.Add(record);
+                    }
+                }
+                return records;
+            }
+            catch (FileNotFoundException) when (journal.LastCheckpoint > from)
+            {
+                // The ledger has that segment by now: begin after it.
             }
         }
-        return records;
     }
 }

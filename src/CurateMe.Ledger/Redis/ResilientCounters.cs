@@ -212,6 +212,11 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
                 {
                     // Still away.
                 }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    // Whatever it is, nobody else brings this org back: say it and go on asking.
+                    events.Add("gateway", "budget_store_return", $"{org.Id}: {e.Message}");
+                }
             }
         }
         catch (OperationCanceledException)

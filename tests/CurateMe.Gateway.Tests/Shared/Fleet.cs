@@ -171,7 +171,8 @@ sealed class Fleet : IAsyncDisposable
                     return false;
                 }
             },
-            () => $"counters {day}, ledger {records.Sum(static r => r.Cost)} in {records.Count} records; {last}");
+            () => $"counters {day}, ledger {records.Sum(static r => r.Cost)} in {records.Count} records; {last}\n{string.Join('\n', _replicas.Select(static r => r.Output[^Math.Min(r.Output.Length, 2000)..]))}",
+            TimeSpan.FromMinutes(3));
         return records;
     }
 
@@ -190,12 +191,12 @@ sealed class Fleet : IAsyncDisposable
     internal async Task<JsonElement> HealthAsync(int replica) =>
         JsonDocument.Parse(await Http.GetStringAsync(new Uri(_replicas[replica].Address, "/health"))).RootElement.Clone();
 
-    /// <summary>Waits until it comes true, for at most a minute.</summary>
-    internal static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what)
+    /// <summary>Waits until it comes true, for at most a minute, or as long as said.</summary>
+    internal static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what, TimeSpan? most = null)
     {
         for (var waited = Stopwatch.StartNew(); !await condition(); await Task.Delay(100))
         {
-            if (waited.Elapsed > TimeSpan.FromMinutes(1)) throw new TimeoutException("Waited in vain: " + what());
+            if (waited.Elapsed > (most ?? TimeSpan.FromMinutes(1))) throw new TimeoutException("Waited in vain: " + what());
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using CurateMe.Client;
+using CurateMe.Gateway.Hosting;
 using CurateMe.Ledger.Alerts;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
@@ -14,28 +15,15 @@ namespace CurateMe.Gateway.Alerts;
 /// that spent are read and their nodes compared with the thresholds. Whatever the number of replicas, each crossing is told once: its claim is node, period,
 /// limit and threshold.
 /// </summary>
-sealed class BudgetWatch(BudgetSignals signals, ICounterStore counters, WebhookDirectory webhooks, AlertDesk desk, AlertOptions options, ErrorEvents errors, TimeProvider time) : BackgroundService
+sealed class BudgetWatch(BudgetSignals signals, ICounterStore counters, WebhookDirectory webhooks, AlertDesk desk, AlertOptions options, ErrorEvents errors, TimeProvider time)
+    : PeriodicWork(options.SweepEvery, errors, time)
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        await Task.Yield();
-        using var timer = new PeriodicTimer(options.SweepEvery, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                await LookAsync(stoppingToken);
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-        }
-    }
+    protected override Task TurnAsync(CancellationToken ct) => LookAsync(ct);
 
     /// <summary>Looks at what was spent and denied since the last look.</summary>
     public async Task LookAsync(CancellationToken ct)
     {
-        var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+        var day = DateOnly.FromDateTime(Time.GetUtcNow().UtcDateTime);
         foreach (var denial in signals.TakeDenied())
         {
             Tell(denial, day);
@@ -48,7 +36,7 @@ sealed class BudgetWatch(BudgetSignals signals, ICounterStore counters, WebhookD
             }
             catch (Exception e) when (e is CounterStoreUnavailableException or ConfigStoreUnavailableException or AlertStoreUnavailableException)
             {
-                errors.Add("gateway", "budget_watch_put_off", $"{paths.Key}: {e.Message}");
+                Errors.Add("gateway", "budget_watch_put_off", $"{paths.Key}: {e.Message}");
                 foreach (var path in paths)
                 {
                     signals.OnSettled(path);

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using CurateMe.Client;
 using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Governance;
+using CurateMe.Gateway.Hosting;
 using CurateMe.Ledger.Alerts;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
@@ -14,12 +15,12 @@ using CurateMe.Ledger.Records;
 namespace CurateMe.Gateway.Alerts;
 
 /// <summary>
-/// Compares the counters of every org with the ledger, and looks at the list of records set aside. One replica does it at a time. Each episode is told once:
+/// Compares the counters of every org with the ledger, and looks at the list of records set aside. One replica does it at a Time. Each episode is told once:
 /// it begins when a drift has lasted, or the list is too long, and ends when it is mended.
 /// </summary>
 sealed class LedgerWatch(
     ICounterStore counters, IUsageLedger ledger, CounterResets resets, Catalogue catalogue, GatewayFigures figures, IAlertStore alerts, AlertDesk desk, AlertOptions options, ErrorEvents errors, TimeProvider time)
-    : BackgroundService
+    : PeriodicWork(options.WatchEvery, errors, time)
 {
     /// <summary>A drift of more than this is told of, in percent.</summary>
     public const int MaxDriftPercent = 5;
@@ -34,28 +35,14 @@ sealed class LedgerWatch(
     readonly Dictionary<string, DateTimeOffset> drifting = new(StringComparer.Ordinal);
     DateTimeOffset? backlogSince;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        await Task.Yield();
-        using var timer = new PeriodicTimer(options.WatchEvery, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                await LookAsync(stoppingToken);
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-        }
-    }
+    protected override Task TurnAsync(CancellationToken ct) => LookAsync(ct);
 
     /// <summary>Looks once, if this replica's turn it is.</summary>
     public async Task LookAsync(CancellationToken ct)
     {
         try
         {
-            if (!await alerts.LeaseAsync(LeaseName, owner, time.GetUtcNow(), 3 * options.WatchEvery, ct))
+            if (!await alerts.LeaseAsync(LeaseName, owner, Time.GetUtcNow(), 3 * options.WatchEvery, ct))
             {
                 drifting.Clear();
                 backlogSince = null;
@@ -66,7 +53,7 @@ sealed class LedgerWatch(
         }
         catch (Exception e) when (e is CounterStoreUnavailableException or LedgerUnavailableException or ConfigStoreUnavailableException or AlertStoreUnavailableException)
         {
-            errors.Add("gateway", "ledger_watch_put_off", e.Message);
+            Errors.Add("gateway", "ledger_watch_put_off", e.Message);
         }
     }
 
@@ -78,13 +65,13 @@ sealed class LedgerWatch(
             backlogSince = null;
             return;
         }
-        backlogSince ??= time.GetUtcNow();
+        backlogSince ??= Time.GetUtcNow();
         desk.Raise(AlertType.DlqBacklog, orgId: null, "gateway", Instant(backlogSince.Value), new JsonObject { ["depth"] = depth, ["threshold"] = MaxBacklog });
     }
 
     async Task LookAtDriftAsync(CancellationToken ct)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var day = DateOnly.FromDateTime(now.UtcDateTime);
         var booked = new Dictionary<string, NanoUsd>(StringComparer.Ordinal);
         foreach (var leaf in await ledger.SpendAsync(orgId: null, SpendPeriod.OfDay(day), except: null, before: null, ct))

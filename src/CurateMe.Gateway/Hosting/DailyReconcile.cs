@@ -19,7 +19,8 @@ sealed record DailyReport(DateOnly Day, int Orgs, int Changed, int PutOff);
 /// on when the lease has ended. A second run would change nothing, so correctness does not depend on the lease.
 /// </summary>
 sealed partial class DailyReconcile(
-    Catalogue catalogue, Reconciler reconciler, IEntryStore entries, ErrorEvents events, GatewaySettings settings, TimeProvider time, ILogger<DailyReconcile> logger) : BackgroundService
+    Catalogue catalogue, Reconciler reconciler, IEntryStore entries, ErrorEvents events, GatewaySettings settings, TimeProvider time, ILogger<DailyReconcile> logger)
+    : PeriodicWork(LookEvery, events, time)
 {
     /// <summary>How often it is looked whether a day waits.</summary>
     static readonly TimeSpan LookEvery = TimeSpan.FromMinutes(1);
@@ -38,7 +39,7 @@ sealed partial class DailyReconcile(
     /// <returns>Null when there was nothing to do, or another replica is at it.</returns>
     public async Task<DailyReport?> RunAsync(CancellationToken ct)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         if (settings.DailyReconcileAt is not { } at || now.TimeOfDay < at.ToTimeSpan())
         {
             return null;
@@ -59,23 +60,7 @@ sealed partial class DailyReconcile(
         return report;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(LookEvery, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                await TryRunAsync(stoppingToken);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopped; another replica goes on, or the next start.
-        }
-    }
-
-    async Task TryRunAsync(CancellationToken ct)
+    protected override async Task TurnAsync(CancellationToken ct)
     {
         try
         {
@@ -83,7 +68,7 @@ sealed partial class DailyReconcile(
         }
         catch (Exception e) when (e is EntryStoreUnavailableException or ConfigStoreUnavailableException)
         {
-            events.Add("gateway", "daily_reconcile_put_off", e.Message);
+            Errors.Add("gateway", "daily_reconcile_put_off", e.Message);
         }
     }
 
@@ -113,15 +98,15 @@ sealed partial class DailyReconcile(
             var changed = (await reconciler.RunAsync(org, day, apply: true, ct)).Cells.Count(static c => c.Changed);
             if (changed > 0)
             {
-                events.Add("gateway", "daily_reconcile_changed", $"{org}: {changed} counters of {day:yyyy-MM-dd} and its month differed from the ledger and were made equal.");
+                Errors.Add("gateway", "daily_reconcile_changed", $"{org}: {changed} counters of {day:yyyy-MM-dd} and its month differed from the ledger and were made equal.");
                 await catalogue.CommitAsync(
-                    [], new AuditDraft(time.GetUtcNow(), "schedule", FromIp: null, "costs.reconcile", "org", org, org, BeforeJson: null, $$"""{"date":"{{day:yyyy-MM-dd}}","changed":{{changed}}}"""), ct);
+                    [], new AuditDraft(Time.GetUtcNow(), "schedule", FromIp: null, "costs.reconcile", "org", org, org, BeforeJson: null, $$"""{"date":"{{day:yyyy-MM-dd}}","changed":{{changed}}}"""), ct);
             }
             return changed;
         }
         catch (Exception e) when (e is InvalidOperationException or LedgerUnavailableException or CounterStoreUnavailableException)
         {
-            events.Add("gateway", "daily_reconcile_put_off", $"{org}: {e.Message}");
+            Errors.Add("gateway", "daily_reconcile_put_off", $"{org}: {e.Message}");
             return null;
         }
     }

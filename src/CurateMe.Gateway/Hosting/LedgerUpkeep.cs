@@ -4,27 +4,12 @@ using CurateMe.Ledger.Records;
 namespace CurateMe.Gateway.Hosting;
 
 /// <summary>Has the ledger keep its sums up, a little at a time, beside the requests. Any number of replicas may do it; answers do not depend on it, only how soon they come.</summary>
-sealed partial class LedgerUpkeep(IUsageLedger ledger, ErrorEvents events, TimeProvider time, ILogger<LedgerUpkeep> logger) : BackgroundService
+sealed partial class LedgerUpkeep(IUsageLedger ledger, ErrorEvents events, TimeProvider time, ILogger<LedgerUpkeep> logger)
+    : PeriodicWork(Interval, events, time)
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Interval, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                await MaintainAsync(stoppingToken);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopped.
-        }
-    }
-
-    async Task MaintainAsync(CancellationToken ct)
+    protected override async Task TurnAsync(CancellationToken ct)
     {
         try
         {
@@ -33,7 +18,7 @@ sealed partial class LedgerUpkeep(IUsageLedger ledger, ErrorEvents events, TimeP
         catch (LedgerUnavailableException away)
         {
             // The records themselves are summed until it comes through.
-            events.Add("ledger", "upkeep_put_off", away.Message);
+            Errors.Add("ledger", "upkeep_put_off", away.Message);
             Log.PutOff(logger, away.Message);
         }
     }

@@ -1,9 +1,12 @@
+using CurateMe.Gateway.Hosting;
+using CurateMe.Ledger.Errors;
 using CurateMe.Resp;
 
 namespace CurateMe.Gateway.Telemetry;
 
 /// <summary>Adds the refusals of all replicas up in Redis, for people to read. Figures, not money: what cannot be told within a few seconds is not counted elsewhere.</summary>
-sealed class SharedDenials(RespClient client, DenialTally tally, TimeProvider time) : BackgroundService
+sealed class SharedDenials(RespClient client, DenialTally tally, ErrorEvents errors, TimeProvider time)
+    : PeriodicWork(TellEvery, errors, time)
 {
     static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(2);
 
@@ -16,7 +19,7 @@ sealed class SharedDenials(RespClient client, DenialTally tally, TimeProvider ti
         try
         {
             await TellAsync(ct);
-            var reply = await client.ExecuteAsync(["HGETALL", Key(orgId ?? All, DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime))], ct);
+            var reply = await client.ExecuteAsync(["HGETALL", Key(orgId ?? All, DateOnly.FromDateTime(Time.GetUtcNow().UtcDateTime))], ct);
             var counts = new Dictionary<string, long>(StringComparer.Ordinal);
             for (var i = 0; i + 1 < reply.Count; i += 2)
             {
@@ -30,23 +33,7 @@ sealed class SharedDenials(RespClient client, DenialTally tally, TimeProvider ti
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(TellEvery, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                await TryTellAsync(stoppingToken);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopped.
-        }
-    }
-
-    async Task TryTellAsync(CancellationToken ct)
+    protected override async Task TurnAsync(CancellationToken ct)
     {
         try
         {

@@ -104,8 +104,9 @@ public sealed class ComposeTests
         Assert.Equal("deploy/Dockerfile", ((Dictionary<object, object>)Service("gateway")["build"])["dockerfile"]);
     }
 
-    static string Interpolated(string text) => Regex.Replace(text, @"\$\{(\w+)(:\?[^}]*)?\}", static m => m.Groups[1].Value switch
+    static string Interpolated(string text) => Regex.Replace(text, @"\$\{(\w+)(?::\?[^}]*|:-(?<standard>[^}]*))?\}", static m => m.Groups[1].Value switch
     {
+        "CM_MASTER_KEY" => m.Groups["standard"].Value,
         "ADMIN_TOKEN" => "admin-secret-0123456789",
         "REDIS_PASSWORD" => "redis-secret",
         var other => throw new InvalidOperationException($"compose.yaml wants {other}, which no document names."),

@@ -57,7 +57,9 @@ public sealed class AlertFleetTests
         await fleet.Replicas[0].KillAsync();
         await Fleet.UntilAsync(
             async () => (await fleet.AdminAsync(HttpMethod.Get, $"/api/v1/admin/webhooks/{hook}/deliveries", replica: 1)).GetProperty("data")[0].GetProperty("state").GetString() == "delivered",
-            () => $"it is delivered; {receiver.Messages.Count} attempts came");
+            () => $"it is delivered; {receiver.Messages.Count} attempts came",
+            // The dead one's lease has to end first, and the wait before the next attempt.
+            TimeSpan.FromMinutes(4));
         Assert.Single(receiver.Messages.Select(m => m.Id).Distinct());
     }
 

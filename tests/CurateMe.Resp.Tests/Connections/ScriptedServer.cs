@@ -58,9 +58,9 @@ internal sealed class ScriptedServer : IAsyncDisposable
                 _ = RunAsync(peer, Interlocked.Increment(ref _connections) - 1);
             }
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or InvalidOperationException)
         {
-            // stopped
+            // stopped, while it waited or between two connections
         }
     }
 

@@ -5,7 +5,7 @@ using CurateMe.Ledger.Records;
 namespace CurateMe.Bench.Ledger;
 
 /// <summary>
-/// A month of an org as a platform team sees it: 12 teams, 200 keys, 15 models of 5 providers, 40 runners with short sessions, tags with some hundred combinations; busier by day than by
+/// A month of an org as a platform team sees it: 12 teams, 200 keys, 15 models of 5 providers, 40 runners with sessions of some twenty requests, tags with some hundred combinations; busier by day than by
 /// night. In order of time, as a ledger gets them.
 /// </summary>
 sealed class MonthOfRecords(int seed, int count)
@@ -19,11 +19,13 @@ sealed class MonthOfRecords(int seed, int count)
     static readonly (string Provider, string Model)[] Models =
         [.. Enumerable.Range(0, 15).Select(static i => ($"provider-{i % 5}", $"model-{i:00}"))];
 
+    const int Runners = 40;
+
     static readonly string[] Apps = ["web", "mobile", "search", "support", "batch", "agents"];
     static readonly string[] Envs = ["prod", "staging", "dev"];
 
     readonly Random _random = new(seed);
-    int _session;
+    readonly int[] _sessions = new int[Runners];
 
     internal IEnumerable<UsageRecord[]> Batches(int size)
     {
@@ -46,7 +48,7 @@ sealed class MonthOfRecords(int seed, int count)
         var key = (int)(200 * Math.Pow(_random.NextDouble(), 2));
         var (provider, model) = Models[(int)(Models.Length * Math.Pow(_random.NextDouble(), 2))];
         var runner = key % 5 == 0 ? key / 5 : -1;
-        if (runner >= 0 && _random.Next(20) == 0) _session++;
+        if (runner >= 0 && _random.Next(20) == 0) _sessions[runner]++;
         var usage = new UsageCounts { [BilledUnit.InputToken] = _random.Next(20, 4_000), [BilledUnit.OutputToken] = _random.Next(1, 1_000) };
         var cost = (usage[BilledUnit.InputToken] * 150) + (usage[BilledUnit.OutputToken] * 600);
         return new UsageRecord
@@ -56,7 +58,7 @@ sealed class MonthOfRecords(int seed, int count)
             TeamId = $"team_{key % 12:00}",
             KeyId = $"key_{key:000}",
             RunnerId = runner < 0 ? null : $"runner_{runner:00}",
-            SessionId = runner < 0 ? null : $"runner_{runner:00}/s{_session:000000}",
+            SessionId = runner < 0 ? null : $"runner_{runner:00}/s{_sessions[runner]:000000}",
             Provider = provider,
             Model = model,
             RequestedModel = model,

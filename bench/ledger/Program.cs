@@ -21,7 +21,8 @@ await using IUsageLedger ledger = store == "sqlite"
     ? SqliteLedger.Open(where, clock)
     : await MongoLedger.OpenAsync(new MongoOptions { Url = where, SocketTimeout = TimeSpan.FromMinutes(10) }, clock, CancellationToken.None);
 
-// Writers of a month that goes on: nothing is late.
+// Writers of a month that goes on: nothing is late. A server fills a collection that has no indexes several times as fast, and the sums do not see which came first.
+await using var indexing = store == "mongo" && count > 0 ? await LateIndexes.DropAsync(where) : null;
 var writing = Stopwatch.StartNew();
 var written = 0;
 var now = clock.Now;
@@ -36,16 +37,22 @@ await Parallel.ForEachAsync(count == 0 ? [] : new MonthOfRecords(1, count).Batch
     if (Interlocked.Add(ref written, batch.Length) % 500_000 == 0) Console.Error.WriteLine($"{written:N0} records, {written / writing.Elapsed.TotalSeconds:N0}/s");
 });
 Console.WriteLine($"{count:N0} records written in {writing.Elapsed.TotalSeconds:N0} s");
+if (indexing is not null) Console.WriteLine($"indexes {(await indexing.MakeAsync()).TotalSeconds:N0} s");
 clock.Now = now;
 var upkeep = Stopwatch.StartNew();
 await ledger.MaintainAsync(CancellationToken.None);
 Console.WriteLine($"upkeep {upkeep.Elapsed.TotalSeconds:N1} s");
 
+// Each of the dashboard's dimensions alone, and by day as its chart asks; and by hour what sums by hour join.
+BreakdownDimension[] dimensions =
+[
+    BreakdownDimension.Model, BreakdownDimension.Provider, BreakdownDimension.Team, BreakdownDimension.Key, BreakdownDimension.Runner, BreakdownDimension.Session, BreakdownDimension.Tag,
+];
 BreakdownDimension[][] questions =
 [
-    [BreakdownDimension.Model], [BreakdownDimension.Provider], [BreakdownDimension.Team], [BreakdownDimension.Key], [BreakdownDimension.Runner], [BreakdownDimension.Tag],
-    [BreakdownDimension.Hour], [BreakdownDimension.Day], [BreakdownDimension.Session], [BreakdownDimension.Day, BreakdownDimension.Model], [BreakdownDimension.Hour, BreakdownDimension.Model],
-    [BreakdownDimension.Day, BreakdownDimension.Tag],
+    [BreakdownDimension.Day], [BreakdownDimension.Hour], .. dimensions.Select(static dimension => (BreakdownDimension[])[dimension]),
+    .. dimensions.Select(static dimension => (BreakdownDimension[])[BreakdownDimension.Day, dimension]),
+    .. dimensions.Take(3).Select(static dimension => (BreakdownDimension[])[BreakdownDimension.Hour, dimension]),
 ];
 var slow = 0;
 Console.WriteLine($"{"by",-14}{"rows",8}{"first ms",10}{"best ms",10}");
@@ -60,8 +67,7 @@ foreach (var by in questions)
         rows = await ledger.BreakdownAsync(query, CancellationToken.None);
         times.Add(Stopwatch.GetElapsedTime(asked).TotalMilliseconds);
     }
-    // Sessions are as many as an org makes, so nothing is promised of them.
-    slow += times.Min() >= 1_000 && !by.Contains(BreakdownDimension.Session) ? 1 : 0;
+    slow += times.Min() >= 1_000 ? 1 : 0;
     Console.WriteLine($"{string.Join('+', by).ToLowerInvariant(),-14}{rows.Count,8}{times[0],10:N0}{times.Min(),10:N0}");
 }
 return slow == 0 ? 0 : 1;

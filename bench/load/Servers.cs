@@ -8,7 +8,7 @@ using System.Text.Json;
 namespace CurateMe.Bench.Load;
 
 /// <summary>Starts everything that is measured, each in its own process on its own free port of the loopback address.</summary>
-sealed class Servers(BenchOptions options) : IDisposable
+sealed class Servers(BenchOptions options) : IAsyncDisposable
 {
     const string AdminToken = "bench-admin-token-of-some-length";
     const string ChatPath = "/openai/v1/chat/completions";
@@ -16,22 +16,33 @@ sealed class Servers(BenchOptions options) : IDisposable
     readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("curateme-bench-");
     readonly List<Target> targets = [];
 
-    public async Task<IReadOnlyList<Target>> StartAsync()
+    SharedStores? shared;
+
+    /// <param name="withShared">Also a gateway on Redis and MongoDB, where both are to be had.</param>
+    public async Task<IReadOnlyList<Target>> StartAsync(bool withShared = false)
     {
         var upstream = FreePort();
         targets.Add(new Target("direct", Start("dotnet", [options.Gateway, "simulate", .. options.Paced ? Array.Empty<string>() : ["--fast"], "--bill", "none", "--urls", $"http://127.0.0.1:{upstream}"]), Url(upstream), ChatPath));
         await WaitAsync(upstream);
         targets.Add(await NginxAsync(upstream));
         targets.Add(await ForwarderAsync(upstream));
-        targets.Add(await GatewayAsync(upstream));
+        targets.Add(await GatewayAsync("CurateMe Gateway", upstream, []));
+        if (withShared && (shared = await SharedStores.StartAsync()) is not null)
+        {
+            targets.Add(await GatewayAsync("the same on Redis and MongoDB", upstream, shared.Addresses));
+        }
         return targets;
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
         foreach (var target in Enumerable.Reverse(targets))
         {
             target.Dispose();
+        }
+        if (shared is not null)
+        {
+            await shared.DisposeAsync();
         }
         directory.Delete(recursive: true);
     }
@@ -64,18 +75,18 @@ sealed class Servers(BenchOptions options) : IDisposable
         return new Target("smallest .NET forwarder", process, Url(port), ChatPath);
     }
 
-    async Task<Target> GatewayAsync(int upstream)
+    async Task<Target> GatewayAsync(string name, int upstream, Dictionary<string, string> stores)
     {
         var port = FreePort();
-        var process = Start("dotnet", [options.Gateway, "--urls", $"http://127.0.0.1:{port}"], new()
+        var process = Start("dotnet", [options.Gateway, "--urls", $"http://127.0.0.1:{port}"], new(stores)
         {
-            ["CM_DATA_DIR"] = Path.Combine(directory.FullName, "data"),
+            ["CM_DATA_DIR"] = Path.Combine(directory.FullName, $"data-{targets.Count}"),
             ["ADMIN_TOKEN"] = AdminToken,
             ["Providers__openai__BaseUrl"] = $"http://127.0.0.1:{upstream}/openai/v1",
             ["Providers__openai__ApiKey"] = "sk-bench",
         });
         await WaitAsync(port);
-        var target = new Target("CurateMe Gateway", process, Url(port), "/v1/openai/chat/completions");
+        var target = new Target(name, process, Url(port), "/v1/openai/chat/completions");
         target.Headers["Authorization"] = "Bearer " + await KeyAsync(target.Address);
         return target;
     }

@@ -8,7 +8,7 @@ internal readonly record struct Load(double Rate, double CpuMicroseconds, double
 /// <summary>Each caller sends two scripts at once and awaits both, as admission and settlement do under load.</summary>
 internal static class LoadRunner
 {
-    private static readonly string[] Keys = [.. Enumerable.Range(0, HoldScript.Keys).Select(HoldScript.Key)];
+    private static readonly RespWords Keys = new([.. Enumerable.Range(0, HoldScript.Keys).Select(static i => (RespArg)HoldScript.Key(i))]);
     private const long Limit = 1_000_000_000_000;
 
     public static async Task<Load> RunAsync(RespClient client, int callers, int pairs)
@@ -34,8 +34,7 @@ internal static class LoadRunner
     }
 
     private static ValueTask<RespReply> Hold(RespClient client) => client.EvalAsync(HoldScript.Script,
-        [Keys[0], Keys[1], Keys[2], Keys[3], Keys[4], Keys[5], Keys[6], Keys[7], Keys[8], Keys[9]],
-        [Limit, Limit, Limit, Limit, Limit, Limit, Limit, Limit, Limit, Limit]);
+        Keys, [Limit, Limit, Limit, Limit, Limit, Limit, Limit, Limit, Limit, Limit], more: null, inline: true);
 
     private static void Check(in RespReply reply)
     {

@@ -11,14 +11,14 @@ export const launch = () => chromium.launch({
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-dev-shm-usage'],
 });
 
-/** A browser's window on one gateway. What must never happen is collected from the first moment and asserted by `clean`. */
-export async function open(browser, gateway, { theme = 'light', width = 1360, height = 860, token = operatorToken, signedIn = true } = {}) {
+/** A browser's window on one gateway. What must never happen is collected from the first moment and asserted by `clean`; `provoked` is what a test causes on purpose. */
+export async function open(browser, gateway, { theme = 'light', width = 1360, height = 860, token = operatorToken, signedIn = true, provoked } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, acceptDownloads: true, reducedMotion: 'reduce' });
   context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const faults = [];
   await page.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`)));
-  page.on('console', (m) => { if (m.type() === 'error' && !/status of (401|403|404|400|409)/.test(m.text()) && !/ERR_(INCOMPLETE_CHUNKED|CONNECTION_REFUSED|CONNECTION_RESET|NETWORK_IO|EMPTY_RESPONSE)/.test(m.text())) faults.push(m.text()); });
+  page.on('console', (m) => { if (m.type() === 'error' && !provoked?.test(m.text()) && !/status of (401|403|404|400|409)/.test(m.text()) && !/ERR_(INCOMPLETE_CHUNKED|CONNECTION_REFUSED|CONNECTION_RESET|NETWORK_IO|EMPTY_RESPONSE)/.test(m.text())) faults.push(m.text()); });
   page.on('pageerror', (e) => faults.push(`error on the page: ${e.message}`));
   page.on('request', (r) => { const to = new URL(r.url()); if (!['data:', 'blob:'].includes(to.protocol) && to.origin !== gateway.url) faults.push(`asked ${r.url()}`); });
   const window = {
@@ -30,7 +30,7 @@ export async function open(browser, gateway, { theme = 'light', width = 1360, he
       await settled(page, heading);
     },
     clean: () => assert.deepEqual(faults, []),
-    async close() { await context.close(); assert.deepEqual(faults, []); open.windows.delete(window); },
+    async close() { open.windows.delete(window); await context.close(); assert.deepEqual(faults, []); },
   };
   open.windows.add(window);
   await page.goto(`${gateway.url}/dashboard/`);

@@ -23,5 +23,9 @@ export function bytes(n: number): string {
   return n < 1 << 20 ? `${(n / 1024).toFixed(0)} kB` : `${(n / (1 << 20)).toFixed(1)} MB`;
 }
 
+/** How much of a limit is taken, in percent; null where there is none. Nothing is left of a limit of zero. */
+export const taken = (of: { spent: number; held: number; limit: number | null | undefined }): number | null =>
+  of.limit === null || of.limit === undefined ? null : of.limit === 0 ? 100 : ((of.spent + of.held) / of.limit) * 100;
+
 /** Change against a former figure in percent; null where there was none. */
 export const change = (now: number, before: number): number | null => (before === 0 ? null : ((now - before) / before) * 100);

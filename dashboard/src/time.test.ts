@@ -25,6 +25,12 @@ test('the period before is as long, and ends where this one begins; before a mon
   expect(before.to.getTime() - before.from.getTime()).toBe(week.to.getTime() - week.from.getTime());
 });
 
+test('this month is compared with the month before to the same day, which may be shorter', () => {
+  expect(text(previous(spanOf('month', now), 'month'))).toEqual(['2026-02-01T00:00', '2026-02-17T14:33']);
+  expect(text(previous(spanOf('month', new Date('2026-03-31T10:00:00Z')), 'month'))).toEqual(['2026-02-01T00:00', '2026-03-01T00:00']);
+  expect(text(previous(spanOf('7d', new Date('2026-03-07T09:59:30Z')), '7d'))).toEqual(['2026-02-22T14:00', '2026-03-01T00:00']);
+});
+
 test('buckets have no gaps, and each is named as the API names it', () => {
   expect(buckets(spanOf('7d', now), 'day')).toEqual(['2026-03-11', '2026-03-12', '2026-03-13', '2026-03-14', '2026-03-15', '2026-03-16', '2026-03-17']);
   const hours = buckets(spanOf('24h', now), 'hour');

@@ -40,10 +40,13 @@ export function spanOf(preset: Preset, now: Date, fromDay?: string | null, toDay
   }
 }
 
-/** The span of the same length right before; for months, the month before. */
-export function previous(span: Span): Span {
-  const isMonth = span.from.getTime() === monthStart(span.from).getTime() && span.to.getTime() === monthStart(span.from, 1).getTime();
-  return isMonth ? { from: monthStart(span.from, -1), to: span.from } : { from: new Date(2 * span.from.getTime() - span.to.getTime()), to: span.from };
+/** The span of the same length right before; for a month the month before, and for this month that to the same day and minute. */
+export function previous(span: Span, preset?: Preset): Span {
+  const month = { from: monthStart(span.from, -1), to: monthStart(span.from) };
+  if (span.from.getTime() === month.to.getTime() && span.to.getTime() === monthStart(span.from, 1).getTime()) return month;
+  const length = span.to.getTime() - span.from.getTime();
+  if (preset === 'month') return { from: month.from, to: new Date(Math.min(month.from.getTime() + length, month.to.getTime())) };
+  return { from: new Date(span.from.getTime() - length), to: span.from };
 }
 
 export const lengthDays = (span: Span): number => (span.to.getTime() - span.from.getTime()) / Day;

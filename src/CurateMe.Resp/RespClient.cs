@@ -116,6 +116,23 @@ public sealed class RespClient : IAsyncDisposable
         return request.Task;
     }
 
+    /// <summary>As the other, with keys, and arguments after <paramref name="args"/>, that were encoded before.</summary>
+    /// <param name="inline">
+    /// The code that awaits the reply runs where the connection is read, as soon as the reply is there, instead of on the thread pool: for code that is quick and never
+    /// waits for a reply of this client without awaiting it. Other replies wait for it. Failures are reported on the thread pool all the same.
+    /// </param>
+    /// <exception cref="RespException">Always one of its four subclasses.</exception>
+    public ValueTask<RespReply> EvalAsync(RespScript script, RespWords keys, ReadOnlySpan<RespArg> args, RespWords? more, bool inline, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(script);
+        ArgumentNullException.ThrowIfNull(keys);
+        var request = Requests.Rent();
+        request.Encode(this, script, keys, args, more, inline);
+        request.CancelOn(cancel);
+        Route(request);
+        return request.Task;
+    }
+
     /// <summary>
     /// Subscribes and waits until the server has confirmed it. The subscription is renewed whenever its connection is replaced; what is published in between is lost,
     /// so <paramref name="onActive"/> is called after every confirmation, the first included: read again there whatever a lost message could have changed.

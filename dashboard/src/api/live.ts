@@ -13,6 +13,7 @@ class Live {
   last: Entry | null = null;
   requests = 0;
   #source: EventSource | null = null;
+  #lost = false;
   #listeners = new Set<() => void>();
   #snapshot = this.#shot();
 
@@ -21,8 +22,14 @@ class Live {
     this.#source = source;
     this.spend = null;
     this.#tell('waiting');
-    source.onopen = () => this.#tell('open');
+    source.onopen = () => {
+      // Who came back before the first event has no place in the stream to go on from, and pages may show that nothing answered.
+      if (this.#lost) void refresh('/');
+      this.#lost = false;
+      this.#tell('open');
+    };
     source.onerror = () => {
+      this.#lost = true;
       // Closed for good (signed out, too many watchers): ask again what is kept, and try anew later.
       this.#tell(source.readyState === EventSource.CLOSED ? 'off' : 'waiting');
       if (source.readyState === EventSource.CLOSED) void queries.invalidateQueries({ queryKey: ['session'] });

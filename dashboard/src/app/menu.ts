@@ -26,7 +26,7 @@ export const menu: Group[] = [
       { path: '/usage', title: 'Usage Log', icon: IconList },
       { path: '/approvals', title: 'Approvals', icon: IconInbox },
       { path: '/alerts', title: 'Alerts', icon: IconBell },
-      { path: '/errors', title: 'Errors', icon: IconAlertTriangle },
+      { path: '/errors', title: 'Errors', icon: IconAlertTriangle, right: 'platform' },
     ],
   },
   {

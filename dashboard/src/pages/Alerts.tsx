@@ -1,11 +1,13 @@
-import { Badge, Button, Group, Select, Stack, Text } from '@mantine/core';
+import { Anchor, Badge, Button, Group, Select, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
+import { Link } from 'wouter';
 import { ask, type Schemas } from '../api/client';
-import { useOrg } from '../app/session';
+import { useOrg, useSeat } from '../app/session';
 import { useNames } from '../api/names';
 import { Answer, Card, Empty, Page } from '../parts/Page';
 import { When } from '../parts/figures';
 import { useAddress } from '../parts/query';
+import { next, told } from './alerts/words';
 import { kindNames, kinds, pressing } from './webhooks/kinds';
 
 export default function Alerts() {
@@ -25,7 +27,7 @@ export default function Alerts() {
             <>
               {page.data.length === 0 && <Empty title="All quiet">Nothing to tell.</Empty>}
               <Stack gap={0} component="ul" style={{ listStyle: 'none', margin: 0, padding: 0 }}>
-                {page.data.map((a) => <One key={a.event_id} of={a} subject={subject(a.subject)} />)}
+                {page.data.map((a) => <One key={a.event_id} of={a} subject={subject(a.subject)} keyName={names.key} />)}
               </Stack>
               {(trail.length > 0 || page.next_cursor) && (
                 <Group justify="flex-end" p="sm" gap="xs">
@@ -41,15 +43,19 @@ export default function Alerts() {
   );
 }
 
-function One({ of, subject }: { of: Schemas['Alert']; subject: string }) {
-  const facts = Object.entries((of.data ?? {}) as unknown as Record<string, unknown>).filter(([name, value]) => (typeof value !== 'object' || value === null) && !name.endsWith('_nano_usd') && value !== null);
+function One({ of, subject, keyName }: { of: Schemas['Alert']; subject: string; keyName: (id: string) => string }) {
+  const { may } = useSeat();
+  const where = next(of);
   return (
     <li className="alert-row">
       <Group justify="space-between" gap="xs">
         <Group gap="xs"><Badge variant="light" color={pressing[of.type]}>{kindNames[of.type] ?? of.type}</Badge><Text size="sm" fw={600}>{subject}</Text></Group>
         <Text size="sm" c="dimmed" component="div"><When at={of.at} /></Text>
       </Group>
-      <Text size="sm" c="dimmed" mt={4}>{facts.map(([name, value]) => `${name.replaceAll('_', ' ')} ${String(value)}`).join(' · ')}</Text>
+      <Group justify="space-between" gap="xs" mt={4} align="flex-start">
+        <Text size="sm" c="dimmed" flex={1} miw={220}>{told(of, keyName)}</Text>
+        {where && (where.href !== '/dead-letters' || may('platform')) && <Anchor component={Link} href={where.href} size="sm">{where.text}</Anchor>}
+      </Group>
     </li>
   );
 }

@@ -33,13 +33,13 @@ export default function Breakdown() {
   const address = useAddress();
   const [, go] = useLocation();
   const names = useNames();
-  const { span } = useRange('7d');
+  const { span, preset } = useRange('7d');
   const by = (address.get('by') ?? 'model') as Dimension;
   const tag = address.get('tag') ?? '';
   const dimension = by === 'tag' ? `tag:${tag}` : by;
   const asked = by !== 'tag' || tag !== '';
   const bucket = bucketOf(span);
-  const before = useMemo(() => previous(span), [span]);
+  const before = useMemo(() => previous(span, preset), [span, preset]);
   const series = useSums(`${bucket},${dimension}`, span, asked);
   const former = useSums(dimension, before, asked);
   const label = (value: string | null) => (value === null ? `No ${dimensions[by].toLowerCase()}` : by === 'key' ? names.key(value) : by === 'team' ? names.team(value) : value);

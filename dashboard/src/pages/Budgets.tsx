@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { ask, type Schemas } from '../api/client';
 import { useOrg, useSeat } from '../app/session';
 import { usd } from '../money';
-import { percent } from '../numbers';
+import { percent, taken } from '../numbers';
 import { LimitBar, Money } from '../parts/figures';
 import { Answer, Page } from '../parts/Page';
 import { EditLimits } from './budgets/EditLimits';
@@ -54,7 +54,7 @@ export default function Budgets() {
   );
 }
 
-const isTight = (node: Node): boolean => (node.daily.pct ?? 0) > 50 || (node.monthly.pct ?? 0) > 50 || node.children.some(isTight);
+const isTight = (node: Node): boolean => (taken(node.daily) ?? 0) > 50 || (taken(node.monthly) ?? 0) > 50 || node.children.some(isTight);
 
 function Branch({ node, depth, orgId, tight }: { node: Node; depth: number; orgId: string; tight: boolean }) {
   const { may } = useSeat();
@@ -91,7 +91,7 @@ function Cell({ name, of }: { name: string; of: Figures }) {
     <div>
       <Group justify="space-between" gap="xs" mb={3} wrap="nowrap">
         <Text size="sm" className="tabular"><Text span hiddenFrom="md" c="dimmed" size="xs">{name} </Text><Money of={of.spent} />{of.held > 0 && <Text span c="dimmed" size="xs"> + {usd(of.held)} held</Text>}</Text>
-        <Text size="xs" c="dimmed" className="tabular">{of.limit === null ? 'unlimited' : <>of {usd(of.limit)} · {percent(of.pct)}</>}</Text>
+        <Text size="xs" c="dimmed" className="tabular">{of.limit === null ? 'unlimited' : <>of {usd(of.limit)} · {percent(taken(of))}</>}</Text>
       </Group>
       <LimitBar spent={of.spent} held={of.held} limit={of.limit} label={name} />
     </div>

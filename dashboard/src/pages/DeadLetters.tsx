@@ -29,7 +29,7 @@ export default function DeadLetters() {
     onSuccess: async (done) => {
       await refresh('/dlq', '/overview', '/usage', '/costs');
       setAsking(false);
-      notifications.show({ title: `${count(done.replayed)} records replayed`, message: done.remaining === 0 ? 'Nothing is set aside any more.' : `${count(done.remaining)} are still set aside.` });
+      notifications.show({ title: `${count(done.replayed)} ${done.replayed === 1 ? 'record' : 'records'} replayed`, message: done.remaining === 0 ? 'Nothing is set aside any more.' : `${count(done.remaining)} ${done.remaining === 1 ? 'is' : 'are'} still set aside.` });
     },
   });
   return (

@@ -7,7 +7,7 @@ import { useArrivals, useLive } from '../api/live';
 import { useNames } from '../api/names';
 import { useOrg } from '../app/session';
 import { usd } from '../money';
-import { count, milliseconds, percent } from '../numbers';
+import { count, milliseconds, percent, taken } from '../numbers';
 import { LimitBar, Money, State, Tile, When } from '../parts/figures';
 import { useNow } from '../parts/now';
 import { Answer, Card, Empty, Page } from '../parts/Page';
@@ -60,7 +60,7 @@ function Spend({ view }: { view: View }) {
 
 function Period({ name, of, spent, held, at }: { name: string; of: View['today']; spent: number; held: number; at: string }) {
   const budget = of.budget ?? null;
-  const share = budget === null ? null : budget === 0 ? 100 : ((spent + held) / budget) * 100;
+  const share = taken({ spent, held, limit: budget });
   const end = ending({ spent, held, budget, forecast: of.forecast ?? null, endsAt: of.budget_ends_at ?? null, at: new Date(at), period: name === 'Today' ? 'day' : 'month' });
   return (
     <section className="card" aria-label={name} style={{ padding: '16px 18px' }}>

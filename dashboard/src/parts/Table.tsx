@@ -1,7 +1,7 @@
 import { Table } from '@mantine/core';
 import { IconArrowDown, IconArrowUp, IconSelector } from '@tabler/icons-react';
 import { type ColumnDef, getCoreRowModel, getSortedRowModel, type OnChangeFn, type RowData, type SortingState, useReactTable, type VisibilityState } from '@tanstack/react-table';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 
 declare module '@tanstack/react-table' {
   interface ColumnMeta<TData extends RowData, TValue> { num?: boolean; wrap?: boolean; of?: TData; is?: TValue }
@@ -28,8 +28,10 @@ const drawn = <C,>(what: ReactNode | ((context: C) => ReactNode), context: C): R
 /** A table that can be sorted by its heads and walked by keyboard; wider than the screen it scrolls by itself. */
 export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, sorting, onSorting, arrived, hidden }: Props<T>) {
   const [own, setOwn] = useState<SortingState>([]);
+  // The table keeps what a column once computed of a row. Other columns, such as those that have learnt names meanwhile, need rows that it does not know.
+  const data = useMemo(() => [...rows], [rows, columns]);
   const table = useReactTable<T>({
-    data: rows as T[],
+    data,
     columns: columns as ColumnDef<T, unknown>[],
     getRowId: id,
     getCoreRowModel: getCoreRowModel(),

@@ -2,7 +2,7 @@ import { Badge, CopyButton, Group, Text, Tooltip, UnstyledButton } from '@mantin
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { exactUsd, usd } from '../money';
-import { percent } from '../numbers';
+import { percent, taken as takenOf } from '../numbers';
 import { shortStamp, stamp } from '../time';
 
 /** Dollars; every decimal of the ledger is in its title. */
@@ -51,7 +51,7 @@ export const level = (share: number): 'fine' | 'warn' | 'over' => (share >= 1 ? 
 export function LimitBar({ spent, held, limit, label }: { spent: number; held: number; limit: number | null | undefined; label: string }) {
   const whole = limit === null || limit === undefined ? Math.max(spent + held, 0) : limit;
   const share = (n: number) => (whole <= 0 ? (n > 0 || limit === 0 ? 1 : 0) : Math.min(1, n / whole));
-  const taken = limit === null || limit === undefined ? 0 : limit === 0 ? 1 : (spent + held) / limit;
+  const taken = (takenOf({ spent, held, limit }) ?? 0) / 100;
   const text = limit === null || limit === undefined ? `${label}: ${usd(spent)} spent, ${usd(held)} held, unlimited` : `${label}: ${usd(spent)} spent, ${usd(held)} held of ${usd(limit)}, ${percent(taken * 100)}`;
   const unlimited = limit === null || limit === undefined;
   return (

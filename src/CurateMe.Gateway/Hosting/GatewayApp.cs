@@ -56,7 +56,11 @@ static class GatewayApp
         builder.Services.AddAdmin(builder.Configuration);
         overrides?.Invoke(builder.Services);
         var app = builder.Build();
-        DataPlane.Map(app, settings.Providers);
+        var plain = DataPlane.Map(app, settings.Providers);
+        var pipeline = app.Services.GetRequiredService<RequestPipeline>();
+        // What routing would find too, by one look instead of a walk; every other spelling is left to it.
+        app.Use((http, next) => HttpMethods.IsPost(http.Request.Method) && plain.TryGetValue(http.Request.Path.Value ?? "", out var route) ? pipeline.HandleAsync(http, route) : next(http));
+        app.UseRouting();
         HealthEndpoints.Map(app);
         MetricsEndpoints.Map(app, settings);
         app.MapAdmin();

@@ -32,7 +32,7 @@ static class SharedStores
         services.AddSingleton<IAlertStore>(_ => MongoAlertStore.OpenAsync(shared.Mongo, CancellationToken.None).GetAwaiter().GetResult());
         services.AddSingleton(s => new RedisStore(
             s.GetRequiredService<RespClient>(), s.GetRequiredService<JournalFile>(), s.GetRequiredService<IUsageLedger>(), s.GetRequiredService<CounterResets>(),
-            s.GetRequiredService<ErrorEvents>(), s.GetRequiredService<TimeProvider>()));
+            s.GetRequiredService<ErrorEvents>(), s.GetRequiredService<TimeProvider>(), static o => o with { Inline = InlineSockets.Wanted }));
         services.AddSingleton<ICounterStore, ResilientCounters>();
         services.AddSingleton(s => s.GetRequiredService<RedisStore>().Reconciler);
         services.AddSingleton<DeadLetters>();

@@ -68,11 +68,16 @@ sealed partial class SharedWork(
     {
         try
         {
+            if (await store.ReleaseFormerAsync(ct) is > 0 and var released)
+            {
+                Log.Released(logger, released);
+            }
             var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
             foreach (var org in store.TakeLate())
             {
                 await ReconcileAsync(org, today, ct);
             }
+            await store.CatchUpAsync(ct);
             if (await letters.DepthAsync(ct) > 0 && recorder.Figures.LastError is null)
             {
                 var (replayed, added) = await letters.ReplayAsync(ct);
@@ -139,6 +144,9 @@ sealed partial class SharedWork(
 
         [LoggerMessage(2102, LogLevel.Information, "{Count} records left the list of those set aside; {Added} of them were new to the ledger")]
         public static partial void Replayed(ILogger logger, int count, int added);
+
+        [LoggerMessage(2104, LogLevel.Information, "Gave back {Count} holds that this gateway took before it was killed and had not forwarded")]
+        public static partial void Released(ILogger logger, int count);
 
         [LoggerMessage(2103, LogLevel.Warning, "{Warning}")]
         public static partial void Settings(ILogger logger, string warning);

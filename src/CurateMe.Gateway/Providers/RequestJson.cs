@@ -6,10 +6,19 @@ using CurateMe.Ledger.Records;
 
 namespace CurateMe.Gateway.Providers;
 
-/// <summary>The fields of one object that decide what a request costs. At most 64.</summary>
-sealed class FieldNames(params string[] names)
+/// <summary>The fields of one object that decide what a request costs, or what an answer did. At most 64.</summary>
+sealed class FieldNames
 {
-    readonly byte[][] utf8 = [.. names.Select(Encoding.UTF8.GetBytes)];
+    readonly byte[][] utf8;
+
+    // Few names have the same length, so a property is compared with one or two.
+    readonly int[][] ofLength;
+
+    public FieldNames(params string[] names)
+    {
+        utf8 = [.. names.Select(Encoding.UTF8.GetBytes)];
+        ofLength = [.. Enumerable.Range(0, utf8.Max(static n => n.Length) + 1).Select(length => Enumerable.Range(0, utf8.Length).Where(i => utf8[i].Length == length).ToArray())];
+    }
 
     /// <summary>The object that they stand in, as refusals name it; null for the body itself.</summary>
     public string? Within { get; init; }
@@ -17,9 +26,21 @@ sealed class FieldNames(params string[] names)
     /// <summary>The number of the property that the reader stands at, or -1 when it is none of these.</summary>
     public int Find(ref Utf8JsonReader json)
     {
-        for (var i = 0; i < utf8.Length; i++)
+        if (json.ValueIsEscaped)
         {
-            if (json.ValueTextEquals(utf8[i]))
+            for (var i = 0; i < utf8.Length; i++)
+            {
+                if (json.ValueTextEquals(utf8[i]))
+                {
+                    return i;
+                }
+            }
+            return -1;
+        }
+        var name = json.ValueSpan;
+        foreach (var i in name.Length < ofLength.Length ? ofLength[name.Length] : [])
+        {
+            if (name.SequenceEqual(utf8[i]))
             {
                 return i;
             }

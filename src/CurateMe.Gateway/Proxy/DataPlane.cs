@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using CurateMe.Client;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
@@ -29,13 +30,19 @@ static class DataPlane
     static readonly Dialect Generate = new GenerateContentDialect();
     static readonly Dialect CountContent = new Providers.Gemini.CountTokensDialect();
 
-    public static void Map(IEndpointRouteBuilder app, IReadOnlyList<ProviderRow> rows)
+    /// <returns>The routes whose path is fixed, by path.</returns>
+    public static IReadOnlyDictionary<string, Route> Map(IEndpointRouteBuilder app, IReadOnlyList<ProviderRow> rows)
     {
         var pipeline = app.ServiceProvider.GetRequiredService<RequestPipeline>();
+        var plain = new Dictionary<string, Route>(StringComparer.Ordinal);
         void Post(string path, Dialect dialect, string? provider)
         {
             var route = new Route(dialect, provider);
             app.MapPost(path, http => pipeline.HandleAsync(http, route));
+            if (!path.Contains('{', StringComparison.Ordinal))
+            {
+                plain.Add(path, route);
+            }
         }
 
         // The verb is part of the last segment, so it is told apart here.
@@ -93,6 +100,7 @@ static class DataPlane
         ModelEndpoints.Map(app, rows);
         app.MapGet("/v1/approvals/{approval}/status", ApprovalStatusAsync);
         app.Map("/v1/{**path}", http => RefuseUnknownAsync(http, rows));
+        return plain.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
     static async Task ApprovalStatusAsync(HttpContext http)

@@ -50,7 +50,19 @@ abstract class Dialect
 
     /// <summary>How a successful answer is passed on.</summary>
     public virtual StreamForm FormOf(RequestFacts facts, HttpResponseMessage answer) =>
-        answer.Content.Headers.ContentType?.MediaType is { } type && type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase) ? StreamForm.Events : StreamForm.Whole;
+        MediaTypeOf(answer).Equals("text/event-stream", StringComparison.OrdinalIgnoreCase) ? StreamForm.Events : StreamForm.Whole;
+
+    /// <summary>The media type that an answer claims, without parameters; empty when it claims none. The framework would make three objects of it.</summary>
+    protected static ReadOnlySpan<char> MediaTypeOf(HttpResponseMessage answer)
+    {
+        if (!answer.Content.Headers.NonValidated.TryGetValues("Content-Type", out var values))
+        {
+            return default;
+        }
+        var type = values.ToString().AsSpan();
+        var parameters = type.IndexOf(';');
+        return (parameters < 0 ? type : type[..parameters]).Trim();
+    }
 
     /// <summary>The patch that makes the provider obey a cap that the caller did not set; asked only where <see cref="HasCap"/>.</summary>
     public virtual BodyPatch Cap(ReadOnlySpan<byte> body, RequestFacts facts, ProviderRow row, long tokens) => throw new NotSupportedException($"{Endpoint} has no cap.");

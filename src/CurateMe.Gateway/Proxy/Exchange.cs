@@ -21,6 +21,9 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     public Dialect Dialect { get; } = dialect;
     public RequestId Id { get; } = id;
 
+    /// <summary>The same, as it is written.</summary>
+    public string IdText => field ??= Id.ToString();
+
     /// <summary>When the request arrived.</summary>
     public DateTimeOffset Admitted { get; } = admitted;
 
@@ -71,7 +74,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     public void WriteHeaders()
     {
         var headers = Http.Response.Headers;
-        headers["X-CM-Request-ID"] = Id.ToString();
+        headers["X-CM-Request-ID"] = IdText;
         headers["X-CM-Cost"] = cost.ToString();
         headers["X-CM-Governance-Time-Ms"] = Milliseconds(governanceMs);
         if (Principal is not null)
@@ -145,7 +148,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
             response.Headers.RetryAfter = Seconds(refusal.RetryAfterMs);
         }
         WriteHeaders();
-        var body = Dialect.Errors.Body(refusal, Id.ToString());
+        var body = Dialect.Errors.Body(refusal, IdText);
         response.ContentLength = body.Length;
         await response.Body.WriteAsync(body, Http.RequestAborted);
     }

@@ -112,7 +112,7 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
         HeaderHygiene.CopyToProvider(incoming.Headers, request.Headers);
-        request.Headers.TryAddWithoutValidation("X-Client-Request-Id", call.Exchange.Id.ToString());
+        request.Headers.TryAddWithoutValidation("X-Client-Request-Id", call.Exchange.IdText);
         if (call.ProviderKey is not null)
         {
             request.Headers.TryAddWithoutValidation(row.AuthHeader, row.AuthPrefix + call.ProviderKey);

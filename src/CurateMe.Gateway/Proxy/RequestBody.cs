@@ -3,6 +3,9 @@ using System.IO.Pipelines;
 
 namespace CurateMe.Gateway.Proxy;
 
+/// <summary>The client's connection ended before its request did.</summary>
+sealed class RequestCutOffException(Exception cause) : IOException("The connection ended before the request did.", cause);
+
 /// <summary>A request's body in one piece of pooled memory. Dispose gives it back.</summary>
 sealed class RequestBody : IDisposable
 {
@@ -20,7 +23,22 @@ sealed class RequestBody : IDisposable
 
     /// <summary>Reads all of it, up to the limit.</summary>
     /// <exception cref="RefusedException">It is longer than the limit.</exception>
+    /// <exception cref="BadHttpRequestException">It is no HTTP.</exception>
+    /// <exception cref="RequestCutOffException">The connection ended before it did.</exception>
     public static async ValueTask<RequestBody> ReadAsync(HttpRequest request, int limit, CancellationToken ct)
+    {
+        try
+        {
+            return await ReadAllAsync(request, limit, ct);
+        }
+        catch (Exception e) when (e is IOException and not BadHttpRequestException or InvalidOperationException)
+        {
+            // A reset may be seen here before the request is known to be aborted, and the reader may be shut already.
+            throw new RequestCutOffException(e);
+        }
+    }
+
+    static async ValueTask<RequestBody> ReadAllAsync(HttpRequest request, int limit, CancellationToken ct)
     {
         if (request.ContentLength > limit)
         {

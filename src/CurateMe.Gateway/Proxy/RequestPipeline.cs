@@ -89,7 +89,7 @@ sealed partial class RequestPipeline(
             await RefuseAsync(exchange, new RefusedException(
                 e.StatusCode == 413 ? ErrorCode.BodyTooLarge : ErrorCode.InvalidJson, "The request could not be read to its end.", "Send a complete HTTP request."));
         }
-        catch (Exception e) when (exchange.ClientLeft && e is OperationCanceledException or IOException)
+        catch (Exception e) when (e is RequestCutOffException || (exchange.ClientLeft && e is OperationCanceledException or IOException))
         {
             // The client went away while it sent its request or took its answer; whatever was held has ended in its scope.
             http.Abort();
@@ -208,8 +208,9 @@ sealed partial class RequestPipeline(
                 Patches(route.Dialect, body, facts, other.Target, other.Wish, other.Quote, record), secret?.Text)
             { Stored = secret });
         }
-        exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
-        metrics.OnForward(time.GetElapsedTime(exchange.Started).TotalSeconds);
+        var governed = time.GetElapsedTime(exchange.Started);
+        exchange.Governed(governed.TotalMilliseconds);
+        metrics.OnForward(governed.TotalSeconds);
         try
         {
             await delivery.DeliverAsync(calls, hold, facts, policy);

@@ -15,6 +15,9 @@ sealed class Upstream : IDisposable
     readonly ResiliencePipeline<HttpResponseMessage> breaker;
     readonly KeySet keys;
     readonly CircuitBreakerStateProvider state = new();
+    readonly TimeProvider time;
+    readonly TimeSpan window;
+    long failedAt;
     readonly ConcurrentDictionary<string, Uri> addresses = new(StringComparer.Ordinal);
 
     /// <summary>Most addresses kept.</summary>
@@ -23,6 +26,7 @@ sealed class Upstream : IDisposable
     public Upstream(ProviderRow row, ForwardOptions options, TimeProvider time)
     {
         Row = row;
+        (this.time, window) = (time, options.BreakerWindow);
         var configured = row.ApiKey?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
         keys = new KeySet(configured.Select(static key => new ProviderSecret(id: null, key)), time);
         breaker = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
@@ -33,8 +37,7 @@ sealed class Upstream : IDisposable
                 SamplingDuration = options.BreakerWindow,
                 BreakDuration = options.BreakerPause,
                 StateProvider = state,
-                ShouldHandle = static args => ValueTask.FromResult(
-                    args.Outcome.Exception is HttpRequestException or IOException || (args.Outcome.Result is { } answer && Forwarder.IsUnbilledFailure((int)answer.StatusCode))),
+                ShouldHandle = static args => ValueTask.FromResult(Failed(args.Outcome)),
             })
             .Build();
         invoker = new HttpMessageInvoker(new SocketsHttpHandler
@@ -95,13 +98,32 @@ sealed class Upstream : IDisposable
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct) =>
         breaker.ExecuteAsync(static (call, token) => new ValueTask<HttpResponseMessage>(call.invoker.SendAsync(call.request, token)), (invoker, request), ct).AsTask();
 
-    /// <summary>What came of a call. The circuit may have opened meanwhile; an answer that came all the same is not thrown away for that.</summary>
-    public async ValueTask ReportAsync(Outcome<HttpResponseMessage> outcome)
+    /// <summary>
+    /// What came of a call. The circuit may have opened meanwhile; an answer that came all the same is not thrown away for that. Successes are counted
+    /// from a failure on, for as long as the breaker remembers it: before there is one they could only make it slower to open.
+    /// </summary>
+    public ValueTask ReportAsync(Outcome<HttpResponseMessage> outcome)
+    {
+        if (Failed(outcome))
+        {
+            Volatile.Write(ref failedAt, time.GetTimestamp());
+        }
+        else if (Volatile.Read(ref failedAt) is var at && (at == 0 || time.GetElapsedTime(at) > window))
+        {
+            return default;
+        }
+        return TellAsync(outcome);
+    }
+
+    async ValueTask TellAsync(Outcome<HttpResponseMessage> outcome)
     {
         var context = ResilienceContextPool.Shared.Get();
         await breaker.ExecuteOutcomeAsync(static (_, outcome) => ValueTask.FromResult(outcome), context, outcome);
         ResilienceContextPool.Shared.Return(context);
     }
+
+    static bool Failed(Outcome<HttpResponseMessage> outcome) =>
+        outcome.Exception is HttpRequestException or IOException || (outcome.Result is { } answer && Forwarder.IsUnbilledFailure((int)answer.StatusCode));
 
     public void Dispose() => invoker.Dispose();
 }

@@ -13,18 +13,16 @@ sealed class AddedLatency(TimeProvider time)
 
     const int StepBits = 3;
     const int Buckets = 40 << StepBits;
-    const int LookEvery = 1024;
 
     readonly Lock _gate = new();
-    int[] _now = new int[Buckets];
-    int[] _before = new int[Buckets];
+    StripedCounts _now = new(Buckets);
+    StripedCounts _before = new(Buckets);
     long _since = time.GetTimestamp();
-    int _counted;
 
     public void Add(double seconds)
     {
-        Interlocked.Increment(ref Volatile.Read(ref _now)[BucketOf(seconds)]);
-        if ((Interlocked.Increment(ref _counted) & (LookEvery - 1)) == 0)
+        Volatile.Read(ref _now).Add(BucketOf(seconds));
+        if (time.GetElapsedTime(Volatile.Read(ref _since)) >= Window)
         {
             Turn();
         }
@@ -60,9 +58,9 @@ sealed class AddedLatency(TimeProvider time)
             var passed = time.GetElapsedTime(_since);
             if (passed >= Window)
             {
-                _before = passed >= 2 * Window ? new int[Buckets] : _now;
-                _now = new int[Buckets];
-                _since = time.GetTimestamp();
+                _before = passed >= 2 * Window ? new StripedCounts(Buckets) : _now;
+                Volatile.Write(ref _now, new StripedCounts(Buckets));
+                Volatile.Write(ref _since, time.GetTimestamp());
             }
         }
     }

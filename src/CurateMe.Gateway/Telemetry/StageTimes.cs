@@ -48,17 +48,17 @@ sealed class StageTimes
 
     static readonly string[] Names = [.. Enum.GetNames<Stage>().Select(static n => n.ToLowerInvariant())];
 
-    long[] current = new long[Stages * Buckets];
-    long[] previous = new long[Stages * Buckets];
+    StripedCounts current = new(Stages * Buckets);
+    StripedCounts previous = new(Stages * Buckets);
 
     /// <param name="ticks">Of <see cref="Stopwatch"/>.</param>
-    public void Record(Stage stage, long ticks) => Interlocked.Increment(ref Volatile.Read(ref current)[((int)stage * Buckets) + BucketOf(ticks)]);
+    public void Record(Stage stage, long ticks) => Volatile.Read(ref current).Add(((int)stage * Buckets) + BucketOf(ticks));
 
     /// <summary>Forgets what is older than one turn.</summary>
     public void Turn()
     {
         previous = current;
-        Volatile.Write(ref current, new long[Stages * Buckets]);
+        Volatile.Write(ref current, new StripedCounts(Stages * Buckets));
     }
 
     /// <summary>Every stage, in order.</summary>
@@ -71,7 +71,7 @@ sealed class StageTimes
             var total = 0L;
             for (var i = 0; i < Buckets; i++)
             {
-                total += counts[i] = Volatile.Read(ref current[(stage * Buckets) + i]) + previous[(stage * Buckets) + i];
+                total += counts[i] = current[(stage * Buckets) + i] + previous[(stage * Buckets) + i];
             }
             figures[stage] = new StageFigures(Names[stage], total, At(counts, total, 50), At(counts, total, 95), At(counts, total, 99), At(counts, total, 100));
         }

@@ -81,6 +81,12 @@ public sealed class BudgetPath
     public string OrgId { get; }
     public ImmutableArray<BudgetNode> Nodes { get; }
 
+    /// <summary>What the in-process counters found for this path the last time; only they read it, under their lock.</summary>
+    internal object? Found { get; set; }
+
+    /// <summary>The nodes with their limits as the shared counters send them.</summary>
+    internal object? Encoded { get; set; }
+
     int marks;
 
     /// <summary>Sets a mark for whoever watches paths; false when it was set already. Costs a look when it was.</summary>

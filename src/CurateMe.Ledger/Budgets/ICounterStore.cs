@@ -41,7 +41,7 @@ public interface ICounterStore : IAsyncDisposable
 
     /// <summary>
     /// Begins a reconciliation of one org: what is spent at this instant, which holds are live, which ended ones the ledger may lack;
-    /// from here on the store remembers every new hold until <see cref="AdjustAsync"/>. A second mark replaces the first.
+    /// from here on the store remembers every new hold until <see cref="AdjustAsync"/>. A second mark of the same process replaces the first; that of another waits for it, save that a rebuild does not wait.
     /// </summary>
     ValueTask<CounterMark> MarkAsync(string orgId, CancellationToken ct);
 

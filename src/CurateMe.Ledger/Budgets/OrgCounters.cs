@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 
@@ -18,6 +17,7 @@ sealed class OrgCounters(UnrecordedRecords memory)
     List<RequestId>? captured;
     DateTimeOffset latest;
     long markNumber;
+    int trims;
     long skippedAt;
 
     public int LiveCount
@@ -40,18 +40,17 @@ sealed class OrgCounters(UnrecordedRecords memory)
         {
             if (live.TryGetValue(record.Id, out var before))
             {
-                return Admitted(before.Amount, before.OrgDay, rates.Tightest(request.Path, in before.Activities));
+                return Admitted(before.Amount, before.OrgDay, rates.Tightest(request.Path, in before.At.Activities));
             }
-            var hold = new LiveHold { Record = record, Expires = timestamp + (long)(request.TimeToLive.TotalSeconds * frequency) };
-            FindCells(ref hold, request.Path, record.Day, now);
+            var hold = new LiveHold { Record = record, Expires = timestamp + (long)(request.TimeToLive.TotalSeconds * frequency), At = CellsOf(request.Path, record.Day, now) };
 
-            if (rates.Blocker(request.Path, in hold.Activities, out var rate) is { } limitedAt)
+            if (rates.Blocker(request.Path, in hold.At.Activities, out var rate) is { } limitedAt)
             {
                 return Denied(HoldVerdict.RateLimited, limitedAt, hold.OrgDay, rate);
             }
             for (var i = 0; i < request.Path.Nodes.Length; i++)
             {
-                if (hold.Activities[i]!.Live >= (request.Path.Nodes[i].MaxConcurrency ?? int.MaxValue))
+                if (hold.At.Activities[i]!.Live >= (request.Path.Nodes[i].MaxConcurrency ?? int.MaxValue))
                 {
                     return Denied(HoldVerdict.ConcurrencyLimited, request.Path.Nodes[i], hold.OrgDay, rate);
                 }
@@ -67,7 +66,7 @@ sealed class OrgCounters(UnrecordedRecords memory)
                 captured.Add(record.Id);
             }
             latest = record.Timestamp > latest ? record.Timestamp : latest;
-            return Admitted(hold.Amount, hold.OrgDay, rates.Take(request.Path, in hold.Activities));
+            return Admitted(hold.Amount, hold.OrgDay, rates.Take(request.Path, in hold.At.Activities));
         }
     }
 
@@ -221,6 +220,7 @@ sealed class OrgCounters(UnrecordedRecords memory)
                 if (over && cell.Held == NanoUsd.Zero && !(activities.GetValueOrDefault(name.Field)?.Live > 0))
                 {
                     cells.Remove(name);
+                    trims++;
                 }
             }
             foreach (var (field, activity) in activities)
@@ -228,6 +228,7 @@ sealed class OrgCounters(UnrecordedRecords memory)
                 if (activity.Live == 0 && field.StartsWith("session:", StringComparison.Ordinal))
                 {
                     activities.Remove(field);
+                    trims++;
                 }
             }
         }
@@ -246,28 +247,47 @@ sealed class OrgCounters(UnrecordedRecords memory)
         return captured;
     }
 
-    void FindCells(ref LiveHold hold, BudgetPath path, DateOnly day, DateTimeOffset now)
+    // A path is shared by many requests of one day, so what was found for it is kept with it.
+    PathCells CellsOf(BudgetPath path, DateOnly day, DateTimeOffset now)
+    {
+        if (path.Found is PathCells known && known.Owner == this && known.Day == day && known.Trims == trims)
+        {
+            foreach (var cell in known.Cells)
+            {
+                cell.LastUsed = now;
+            }
+            return known;
+        }
+        var found = Find(path, day, now);
+        path.Found = found;
+        return found;
+    }
+
+    PathCells Find(BudgetPath path, DateOnly day, DateTimeOffset now)
     {
         var month = new DateOnly(day.Year, day.Month, 1);
         var nodes = path.Nodes;
+        List<Cell> all = [];
+        var active = default(NodeActivities);
         for (var i = 0; i < nodes.Length; i++)
         {
             var node = nodes[i];
             if (node.Kind == NodeKind.Session)
             {
-                hold.Cells[hold.CellCount++] = CellOf(new CellName(node.Field, PeriodKind.Life, default), node, now);
+                all.Add(CellOf(new CellName(node.Field, PeriodKind.Life, default), node, now));
             }
             else
             {
-                hold.Cells[hold.CellCount++] = CellOf(new CellName(node.Field, PeriodKind.Day, day), node, now);
-                hold.Cells[hold.CellCount++] = CellOf(new CellName(node.Field, PeriodKind.Month, month), node, now);
+                all.Add(CellOf(new CellName(node.Field, PeriodKind.Day, day), node, now));
+                all.Add(CellOf(new CellName(node.Field, PeriodKind.Month, month), node, now));
             }
             if (!activities.TryGetValue(node.Field, out var activity))
             {
                 activities.Add(node.Field, activity = new NodeActivity());
             }
-            hold.Activities[i] = activity;
+            active[i] = activity;
         }
+        return new PathCells { Owner = this, Day = day, Trims = trims, Cells = [.. all], Activities = active };
     }
 
     Cell CellOf(CellName name, BudgetNode node, DateTimeOffset now) => CellOf(name, node.Kind, node.Id, now);
@@ -290,9 +310,9 @@ sealed class OrgCounters(UnrecordedRecords memory)
         foreach (var node in request.Path.Nodes)
         {
             var fits = node.Kind == NodeKind.Session
-                ? Fits(ref hold, request.Minimum, node, PeriodKind.Life, node.LifeLimit, hold.Cells[next++]!, ref denial)
-                : Fits(ref hold, request.Minimum, node, PeriodKind.Day, node.DailyLimit, hold.Cells[next++]!, ref denial)
-                    && Fits(ref hold, request.Minimum, node, PeriodKind.Month, node.MonthlyLimit, hold.Cells[next++]!, ref denial);
+                ? Fits(ref hold, request.Minimum, node, PeriodKind.Life, node.LifeLimit, hold.At.Cells[next++], ref denial)
+                : Fits(ref hold, request.Minimum, node, PeriodKind.Day, node.DailyLimit, hold.At.Cells[next++], ref denial)
+                    && Fits(ref hold, request.Minimum, node, PeriodKind.Month, node.MonthlyLimit, hold.At.Cells[next++], ref denial);
             if (!fits)
             {
                 return false;
@@ -325,16 +345,16 @@ sealed class OrgCounters(UnrecordedRecords memory)
 
     void Place(in LiveHold hold)
     {
-        for (var i = 0; i < hold.CellCount; i++)
+        for (var i = 0; i < hold.At.Cells.Length; i++)
         {
             // Out of range throws here, before anything has moved.
-            _ = hold.Cells[i]!.Spent + hold.Cells[i]!.Held + hold.Amount;
+            _ = hold.At.Cells[i].Spent + hold.At.Cells[i].Held + hold.Amount;
         }
-        for (var i = 0; i < hold.CellCount; i++)
+        for (var i = 0; i < hold.At.Cells.Length; i++)
         {
-            hold.Cells[i]!.Held += hold.Amount;
+            hold.At.Cells[i].Held += hold.Amount;
         }
-        for (var i = 0; i < BudgetPath.MaxNodes && hold.Activities[i] is { } activity; i++)
+        for (var i = 0; i < BudgetPath.MaxNodes && hold.At.Activities[i] is { } activity; i++)
         {
             activity.Live++;
         }
@@ -343,17 +363,17 @@ sealed class OrgCounters(UnrecordedRecords memory)
 
     void Release(in LiveHold hold, NanoUsd cost)
     {
-        for (var i = 0; i < hold.CellCount; i++)
+        for (var i = 0; i < hold.At.Cells.Length; i++)
         {
-            _ = hold.Cells[i]!.Spent + cost;
+            _ = hold.At.Cells[i].Spent + cost;
         }
         live.Remove(hold.Record.Id);
-        for (var i = 0; i < hold.CellCount; i++)
+        for (var i = 0; i < hold.At.Cells.Length; i++)
         {
-            hold.Cells[i]!.Held -= hold.Amount;
-            hold.Cells[i]!.Spent += cost;
+            hold.At.Cells[i].Held -= hold.Amount;
+            hold.At.Cells[i].Spent += cost;
         }
-        for (var i = 0; i < BudgetPath.MaxNodes && hold.Activities[i] is { } activity; i++)
+        for (var i = 0; i < BudgetPath.MaxNodes && hold.At.Activities[i] is { } activity; i++)
         {
             activity.Live--;
         }
@@ -396,21 +416,23 @@ sealed class OrgCounters(UnrecordedRecords memory)
         public DateTimeOffset LastUsed;
     }
 
-    struct LiveHold
+    // The cells and activities of a path on one day, in its order.
+    sealed class PathCells
     {
-        public UsageRecord Record;
-        public long Expires;
-        public NanoUsd Amount;
-        public int CellCount;
-        public HeldCells Cells;
+        public required OrgCounters Owner;
+        public required DateOnly Day;
+        public required int Trims;
+        public required Cell[] Cells;
         public NodeActivities Activities;
-
-        public readonly Cell OrgDay => Cells[0]!;
     }
 
-    [InlineArray(2 * BudgetPath.MaxNodes)]
-    struct HeldCells
+    struct LiveHold
     {
-        Cell? first;
+        public required UsageRecord Record;
+        public required long Expires;
+        public required PathCells At;
+        public NanoUsd Amount;
+
+        public readonly Cell OrgDay => At.Cells[0];
     }
 }

@@ -81,6 +81,7 @@ public sealed partial class JournalFile
         var length = JournalFrame.Write(kind, end.Record, frame);
         // A hold's end has its place; another replica's must leave those of the open holds alone.
         var segment = current!.Free - (end.Own ? 0 : reserved) >= length ? current : Rotate();
+        var start = new JournalPosition(segment.Number, segment.Written);
         Append(segment, length);
         if (end.Own && open.Remove(end.Record.Id, out var hold))
         {
@@ -89,6 +90,7 @@ public sealed partial class JournalFile
         }
         if (kind == FrameKind.Settle)
         {
+            Recent.Add(end.Record, start, start with { Offset = start.Offset + length });
             Interlocked.Increment(ref settled);
         }
         return segment;

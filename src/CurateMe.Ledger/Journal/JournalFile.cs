@@ -51,6 +51,9 @@ public sealed partial class JournalFile : IAsyncDisposable
         }
     }
 
+    /// <summary>The directory that it lies in.</summary>
+    internal string Location => options.Directory;
+
     /// <summary>What the last life of this journal left behind.</summary>
     public JournalRecovery Recovered { get; }
 
@@ -74,6 +77,9 @@ public sealed partial class JournalFile : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>For the one reader that moves records to the ledger.</summary>
+    internal RecentEnds Recent { get; } = new();
 
     /// <summary>Called before each write of a frame or a new segment: a test's way to let the disk fail.</summary>
     internal Action? BeforeWrite { get; set; }

@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace CurateMe.Ledger.Journal;
 
 /// <summary>Reads the journal's records in order, behind the writers. One reader per instance; not thread-safe.</summary>
-sealed class JournalReader(JournalFile journal, JournalPosition start) : IDisposable
+/// <param name="recent">Spares this reader the file where it is close behind; of one reader at a time.</param>
+sealed class JournalReader(JournalFile journal, JournalPosition start, RecentEnds? recent = null) : IDisposable
 {
     const int BufferBytes = 256 << 10;
 
@@ -21,6 +22,11 @@ sealed class JournalReader(JournalFile journal, JournalPosition start) : IDispos
     /// <summary>The next record for the ledger; null when all that is written has been read. Other frames are passed over.</summary>
     public UsageRecord? Next()
     {
+        if (recent?.TryTake(ref position) is { } known)
+        {
+            from = to = 0;
+            return known;
+        }
         while (true)
         {
             var length = to - from < JournalFrame.HeaderBytes ? -1 : JournalFrame.Measure(buffer.AsSpan(from, to - from), out _);

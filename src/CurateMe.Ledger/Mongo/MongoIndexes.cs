@@ -27,6 +27,13 @@ internal static class MongoIndexes
         return true;
     }
 
+    /// <summary>Takes the indexes of the records away, for a bulk fill that makes them when it is done: ids stay unique meanwhile.</summary>
+    internal static bool DropOfRecords(MongoSession session)
+    {
+        session.Write(new Bson { { "dropIndexes", MongoLedger.Collection }, { "index", "*" } });
+        return true;
+    }
+
     internal static void OfConfiguration(MongoSession session)
     {
         Make(

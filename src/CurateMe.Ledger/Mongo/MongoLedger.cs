@@ -70,6 +70,9 @@ public sealed class MongoLedger : IUsageLedger
     public Task<UsageRecord?> FindAsync(string orgId, RequestId id, CancellationToken ct) => RunAsync("did not answer", session =>
         session.Find(Collection, new Bson { { "_id", id.ToString() }, { "org_id", orgId } }, []).Select(UsageDocuments.Read).SingleOrDefault(), ct);
 
+    public Task<IReadOnlyList<UsageRecord>> FindManyAsync(string orgId, IReadOnlyCollection<RequestId> ids, CancellationToken ct) => RunAsync<IReadOnlyList<UsageRecord>>("did not answer", session =>
+        session.Find(Collection, new Bson { { "_id", new Bson { { "$in", ids.Select(static id => id.ToString()) } } }, { "org_id", orgId } }, []).ConvertAll(UsageDocuments.Read), ct);
+
     public Task<UsagePage> QueryAsync(UsageQuery query, CancellationToken ct)
     {
         var after = UsageCursor.Parse(query.Cursor, query.Sort);

@@ -61,13 +61,13 @@ internal static class Pipelines
     /// <summary>What is to be grouped: expressions by name, for the sums of days and for records.</summary>
     internal sealed record Shape(SumKind Kind, IReadOnlyList<(string Name, object OfSums, object OfRecords)> Groups);
 
-    /// <summary>From sums of days (by the names of the sums) and records (by conditions, with a sign) to groups d0, d1 ... with their sums.</summary>
-    internal static List<Bson> Joined(Shape shape, Bson ofSums, IReadOnlyList<(Bson Match, bool Negative)> ofRecords)
+    /// <summary>From sums of days (by the names of the sums) and records (by conditions, with 1, or −1 to take them away, or 0 to count only when they were) to groups d0, d1 ... with their sums.</summary>
+    internal static List<Bson> Joined(Shape shape, Bson ofSums, IReadOnlyList<(Bson Match, int Sign)> ofRecords)
     {
         var pipeline = new List<Bson> { new() { { "$match", ofSums } }, new() { { "$project", Project(shape.Groups.Select(static g => (g.Name, g.OfSums)), "$cost_nano_usd", "$requests", "$prompt_tokens", "$completion_tokens", "$last_ts") } } };
-        foreach (var (match, negative) in ofRecords)
+        foreach (var (match, sign) in ofRecords)
         {
-            object cost = negative ? new Bson { { "$multiply", new object[] { "$cost_nano_usd", -1L } } } : "$cost_nano_usd";
+            object cost = sign == 1 ? "$cost_nano_usd" : new Bson { { "$multiply", new object[] { "$cost_nano_usd", (long)sign } } };
             pipeline.Add(new()
             {
                 { "$unionWith", new Bson
@@ -76,7 +76,7 @@ internal static class Pipelines
                     { "pipeline", new Bson[]
                     {
                         new() { { "$match", match } },
-                        new() { { "$project", Project(shape.Groups.Select(static g => (g.Name, g.OfRecords)), cost, new Bson { { "$literal", negative ? -1L : 1L } }, "$prompt_tokens", "$completion_tokens", "$ts") } },
+                        new() { { "$project", Project(shape.Groups.Select(static g => (g.Name, g.OfRecords)), cost, new Bson { { "$literal", (long)sign } }, "$prompt_tokens", "$completion_tokens", "$ts") } },
                     } },
                 } },
             });

@@ -34,12 +34,12 @@ internal static class RolledUpDays
     /// <summary>What is summed, in this order, and from which finer sums; null: from the records.</summary>
     static readonly (SumKind Kind, SumKind? From)[] Steps =
     [
-        (SumKind.Session, null), (SumKind.Plain, SumKind.Session), (SumKind.Model, SumKind.Plain), (SumKind.Key, SumKind.Plain), (SumKind.Runner, SumKind.Plain),
+        (SumKind.Session, null), (SumKind.SessionAlone, SumKind.Session), (SumKind.Plain, SumKind.Session), (SumKind.Model, SumKind.Plain), (SumKind.Key, SumKind.Plain), (SumKind.Runner, SumKind.Plain),
         (SumKind.Hour, null), (SumKind.HourModel, SumKind.Hour), (SumKind.HourTeam, SumKind.Hour), (SumKind.Tags, null), (SumKind.TagsAlone, SumKind.Tags),
     ];
 
     /// <summary>Of what a build holds. Sums of another version hold no more, and their days are summed again.</summary>
-    const long Version = 2;
+    const long Version = 3;
 
     /// <summary>Most days summed in one upkeep.</summary>
     internal const int MaxDaysAtOnce = 40;
@@ -117,10 +117,12 @@ internal static class RolledUpDays
             var sums = from is { } finer
                 ? session.Aggregate(Sums, Pipelines.SumOfSums(build, finer, kind))
                 : session.Aggregate(MongoLedger.Collection, Pipelines.SumOfRecords(day, kind));
-            foreach (var chunk in sums.Select((sum, i) => Pipelines.SumDocument(day, build, kind, i, sum)).Chunk(MongoLedger.InsertChunk))
+            if (kind == SumKind.SessionAlone)
             {
-                session.Write(new Bson { { "insert", Sums }, { "documents", chunk } });
+                foreach (var pack in SessionSums.Pack(day, build, sums)) Insert(session, [pack]);
+                continue;
             }
+            foreach (var chunk in sums.Select((sum, i) => Pipelines.SumDocument(day, build, kind, i, sum)).Chunk(MongoLedger.InsertChunk)) Insert(session, chunk);
         }
         var made = session.Write(Update(
             Days,
@@ -164,6 +166,8 @@ internal static class RolledUpDays
 
     static void Release(MongoSession session, string day, string build) => session.Write(Update(
         Days, new Bson { { "_id", day }, { "claim", build } }, new Bson { { "$unset", new Bson { { "claim", "" }, { "claimed_at", "" } } } }, upsert: false));
+
+    static void Insert(MongoSession session, Bson[] documents) => session.Write(new Bson { { "insert", Sums }, { "documents", documents } });
 
     static void Delete(MongoSession session, string day, Bson build) => session.Write(new Bson
     {

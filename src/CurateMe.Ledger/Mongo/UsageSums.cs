@@ -23,9 +23,16 @@ internal static class UsageSums
         var shape = new Pipelines.Shape(
             kind ?? SumKind.Session,
             [.. query.By.Select((dimension, i) => ($"d{i}", Pipelines.Expression(dimension, query.TagName, ofSums: true), Pipelines.Expression(dimension, query.TagName, ofSums: false)))]);
-        var parts = range.Parts.Select(part => (Org(query.OrgId).With("ts", Between(UsageFinds.At(part.From), UsageFinds.At(part.To))), false)).ToList();
+        var parts = range.Parts.Select(part => (Org(query.OrgId).With("ts", Between(UsageFinds.At(part.From), UsageFinds.At(part.To))), 1)).ToList();
+        if (kind == SumKind.SessionAlone)
+        {
+            return SumHolding(session, range.FirstDay.ToString("O"), range.EndDay.ToString("O"), (holding, rest) => SessionSums.Add(
+                holding.Count == 0 ? [] : session.Find(RolledUpDays.Sums, OfSums(query.OrgId, holding, SumKind.SessionAlone), []),
+                FromRecords(session, shape, [.. OfRecords(query.OrgId, rest), .. parts]),
+                query));
+        }
         var order = new Bson { { "cost", -1 }, { "_id", 1 } };
-        var rows = Sum(session, shape, query.OrgId, range.FirstDay.ToString("O"), range.EndDay.ToString("O"), [], parts,
+        var rows = Sum(session, shape, new SpendScope(query.OrgId, Except: null, Before: null), range.FirstDay.ToString("O"), range.EndDay.ToString("O"), [], parts,
             [new() { { "$sort", order } }, new() { { "$limit", (long)Math.Clamp(query.Limit, 1, BreakdownQuery.MaxRows) } }]);
         return rows.ConvertAll(row =>
         {
@@ -39,7 +46,7 @@ internal static class UsageSums
     {
         var (first, end) = (period.Day.ToString("O"), period.End.ToString("O"));
         var shape = new Pipelines.Shape(SumKind.Key, Same([("org", "$org_id"), ("team", Pipelines.OrNull("$team_id")), ("key", "$key_id")]));
-        var rows = Sum(session, shape, scope.OrgId, first, end, [], LeftOut(scope, new Bson { { "period_day", Between(first, end) } }), []);
+        var rows = Sum(session, shape, scope, first, end, [], [], []);
         return
         [
             .. rows.Where(row => row.Number("requests") > 0).Select(row =>
@@ -54,7 +61,7 @@ internal static class UsageSums
     {
         var inSession = new Bson { { "session_id", new Bson { { "$gt", "" } } } };
         var shape = new Pipelines.Shape(SumKind.Session, Same([("org", "$org_id"), ("runner", Pipelines.OrNull("$runner_id")), ("session", "$session_id")]));
-        var rows = Sum(session, shape, scope.OrgId, FirstDay, EndDay, inSession, LeftOut(scope, inSession), []).ConvertAll(row =>
+        var rows = Sum(session, shape, scope, FirstDay, EndDay, inSession, [], []).ConvertAll(row =>
         {
             var id = row.Document("_id")!;
             return new SessionSpend(
@@ -68,22 +75,39 @@ internal static class UsageSums
     static List<(string Name, object OfSums, object OfRecords)> Same(IEnumerable<(string Name, object Expression)> groups) => [.. groups.Select(static g => (g.Name, g.Expression, g.Expression))];
 
     /// <param name="only">A condition on sums and records alike.</param>
-    /// <param name="more">Records to add beside the days, or to take away.</param>
+    /// <param name="more">Records to add beside the days.</param>
     /// <param name="then">Stages after the grouping.</param>
     static List<BsonFields> Sum(
-        MongoSession session, Pipelines.Shape shape, string? orgId, string firstDay, string endDay, Bson only, IReadOnlyList<(Bson, bool)> more, Bson[] then)
+        MongoSession session, Pipelines.Shape shape, SpendScope scope, string firstDay, string endDay, Bson only, IReadOnlyList<(Bson, int)> more, Bson[] then) =>
+        SumHolding(session, firstDay, endDay, (holding, rest) =>
+        {
+            var ofDays = OfRecords(scope.OrgId, rest).Select(days => And(And(days.Item1, only), Kept(scope)));
+            List<(Bson, int)> records = [.. ofDays.Select(static days => (days, 1)), .. more];
+            if (scope.LeavesOut && holding.Count > 0) records.Add((And(LeftOut(scope, new Bson { { "$in", holding.Keys } }), only), -1));
+            // They count nothing, and a session was in use when they were made.
+            if (scope.LeavesOut && rest is not null && shape.Kind == SumKind.Session) records.Add((And(LeftOut(scope, rest), only), 0));
+            return session.Aggregate(RolledUpDays.Sums, [.. Pipelines.Joined(shape, And(OfSums(scope.OrgId, holding, shape.Kind), only), records), .. then]);
+        });
+
+    /// <summary>Asks with the days whose sums hold, by the names of the sums, and a condition for the other days; and again when a sum that was asked has come to hold no more meanwhile.</summary>
+    static T SumHolding<T>(MongoSession session, string firstDay, string endDay, Func<Dictionary<string, string>, Bson?, T> ask)
     {
         for (var attempt = 1; ; attempt++)
         {
             var holding = attempt > MaxTries ? [] : RolledUpDays.Holding(session, firstDay, endDay);
-            var ofSums = And(Org(orgId).With("build", new Bson { { "$in", holding.Values } }).With("kind", (int)shape.Kind), only);
-            var ofDays = Rest(firstDay, endDay, holding) is { } days ? ((Bson, bool)[])[(And(Org(orgId).With("period_day", days), only), false)] : [];
-            var rows = session.Aggregate(RolledUpDays.Sums, [.. Pipelines.Joined(shape, ofSums, [.. ofDays, .. more]), .. then]);
-            if (holding.Count == 0) return rows;
+            var answer = ask(holding, Rest(firstDay, endDay, holding));
+            if (holding.Count == 0) return answer;
             var still = RolledUpDays.Holding(session, firstDay, endDay);
-            if (holding.All(day => still.TryGetValue(day.Key, out var build) && build == day.Value)) return rows;
+            if (holding.All(day => still.TryGetValue(day.Key, out var build) && build == day.Value)) return answer;
         }
     }
+
+    static Bson OfSums(string? orgId, Dictionary<string, string> holding, SumKind kind) => Org(orgId).With("build", new Bson { { "$in", holding.Values } }).With("kind", (int)kind);
+
+    static List<(Bson, int)> OfRecords(string? orgId, Bson? days) => days is null ? [] : [(Org(orgId).With("period_day", days), 1)];
+
+    static List<BsonFields> FromRecords(MongoSession session, Pipelines.Shape shape, IReadOnlyList<(Bson, int)> records) =>
+        records.Count == 0 ? [] : session.Aggregate(RolledUpDays.Sums, Pipelines.Joined(shape, OfSums(null, [], shape.Kind), records));
 
     /// <summary>The days that no sums hold for; null when there are none. By name where they are few, so that no server looks through the days that are summed.</summary>
     static Bson? Rest(string firstDay, string endDay, Dictionary<string, string> holding)
@@ -102,13 +126,26 @@ internal static class UsageSums
 
     static DateOnly Day(string day) => DateOnly.ParseExact(day, "O", CultureInfo.InvariantCulture);
 
-    static List<(Bson, bool)> LeftOut(SpendScope scope, Bson only)
+    // In the scan that counts, so that a record which arrives meanwhile is counted or not, and never taken away uncounted. An id carries its record's time: what is older than
+    // all that are left out need not be looked for among them.
+    static Bson Kept(SpendScope scope)
     {
         if (!scope.LeavesOut) return [];
-        var either = new List<Bson> { new() { { "_id", new Bson { { "$in", (scope.Except ?? new HashSet<RequestId>()).Select(id => id.ToString()) } } } } };
-        if (scope.Before is not null) either.Add(new() { { "ts", new Bson { { "$gte", UsageFinds.At(scope.BeforeMs) } } } });
-        return [(And(Org(scope.OrgId).With("$or", either), only), true)];
+        var older = new Bson { { "ts", new Bson { { "$lt", UsageFinds.At(scope.EarliestMs) } } } };
+        if (scope.Except is not { Count: > 0 }) return older;
+        var recent = new Bson { { "$gte", UsageFinds.At(scope.EarliestMs) } };
+        if (scope.Before is not null) recent.Add("$lt", UsageFinds.At(scope.BeforeMs));
+        return new() { { "$or", new Bson[] { older, new() { { "ts", recent }, { "_id", new Bson { { "$nin", Ids(scope) } } } } } } };
     }
+
+    static Bson LeftOut(SpendScope scope, Bson days)
+    {
+        var either = new List<Bson> { new() { { "_id", new Bson { { "$in", Ids(scope) } } } } };
+        if (scope.Before is not null) either.Add(new() { { "ts", new Bson { { "$gte", UsageFinds.At(scope.BeforeMs) } } } });
+        return Org(scope.OrgId).With("period_day", days).With("ts", new Bson { { "$gte", UsageFinds.At(scope.EarliestMs) } }).With("$or", either);
+    }
+
+    static IEnumerable<string> Ids(SpendScope scope) => (scope.Except ?? new HashSet<RequestId>()).Select(static id => id.ToString());
 
     static Bson Org(string? orgId) => new Bson().With("org_id", orgId);
 

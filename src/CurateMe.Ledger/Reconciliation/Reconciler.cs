@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Money;
@@ -31,24 +32,29 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
 {
     const int MostTries = 20;
 
-    /// <summary>Most ended holds looked up in the ledger by one run, and how long ago they ended: younger ones are on their way.</summary>
-    const int MostLate = 1000;
+    /// <summary>Ended holds looked up in the ledger at once; if there are more, that is done before it is summed, since a sum that leaves out so many is slow.</summary>
+    const int Many = 1000;
+
+    /// <summary>How long ago those ended that are looked up after a comparison: younger ones are on their way.</summary>
     static readonly TimeSpan Late = TimeSpan.FromMinutes(1);
 
-    readonly SemaphoreSlim one = new(1, 1);
+    /// <summary>An ended hold that the ledger lacks for longer, though it answers, is brought to it from here; should its own gateway bring it yet, nothing changes.</summary>
+    static readonly TimeSpan Lost = TimeSpan.FromMinutes(10);
+
+    readonly ConcurrentDictionary<string, SemaphoreSlim> turns = new(StringComparer.Ordinal);
 
     /// <summary>Reconciles a day, its month and the org's sessions.</summary>
     public async Task<ReconcileReport> RunAsync(string orgId, DateOnly day, bool apply, CancellationToken ct)
     {
-        await one.WaitAsync(ct).ConfigureAwait(false);
+        var turn = await TurnAsync(orgId, ct).ConfigureAwait(false);
         try
         {
-            var mark = await counters.MarkAsync(orgId, ct).ConfigureAwait(false);
+            var mark = await MarkAsync(orgId, ct).ConfigureAwait(false);
             return await MarkedAsync(mark, day, apply, ct).ConfigureAwait(false);
         }
         finally
         {
-            one.Release();
+            turn.Release();
         }
     }
 
@@ -59,10 +65,10 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
     public async Task<IReadOnlyDictionary<string, NanoUsd>> ResetDayAsync(string orgId, Func<IReadOnlyDictionary<string, NanoUsd>, AuditDraft> audit, CancellationToken ct)
     {
         var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
-        await one.WaitAsync(ct).ConfigureAwait(false);
+        var turn = await TurnAsync(orgId, ct).ConfigureAwait(false);
         try
         {
-            var mark = await counters.MarkAsync(orgId, ct).ConfigureAwait(false);
+            var mark = await MarkAsync(orgId, ct).ConfigureAwait(false);
             return await EndingAsync(mark, async () =>
             {
                 var cells = (await CompareAsync(mark, day, ct).ConfigureAwait(false)).Where(static c => c.Period == PeriodKind.Day).ToList();
@@ -74,22 +80,22 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
         }
         finally
         {
-            one.Release();
+            turn.Release();
         }
     }
 
     /// <summary>As <see cref="RunAsync"/>, for counters that may know nothing of what the ledger has.</summary>
     public async Task RebuildAsync(string orgId, DateOnly day, CancellationToken ct)
     {
-        await one.WaitAsync(ct).ConfigureAwait(false);
+        var turn = await TurnAsync(orgId, ct).ConfigureAwait(false);
         try
         {
-            var mark = await counters.MarkAsync(orgId, ct).ConfigureAwait(false);
+            var mark = await MarkAsync(orgId, ct).ConfigureAwait(false);
             await MarkedAsync(await AfterLedgerAsync(mark, ct).ConfigureAwait(false), day, apply: true, ct).ConfigureAwait(false);
         }
         finally
         {
-            one.Release();
+            turn.Release();
         }
     }
 
@@ -108,7 +114,40 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
     }
 
     /// <inheritdoc />
-    public void Dispose() => one.Dispose();
+    public void Dispose()
+    {
+        foreach (var turn in turns.Values)
+        {
+            turn.Dispose();
+        }
+    }
+
+    // One at a time for each org; whoever has the turn releases it.
+    async Task<SemaphoreSlim> TurnAsync(string orgId, CancellationToken ct)
+    {
+        var turn = turns.GetOrAdd(orgId, static _ => new SemaphoreSlim(1, 1));
+        await turn.WaitAsync(ct).ConfigureAwait(false);
+        return turn;
+    }
+
+    async Task<CounterMark> MarkAsync(string orgId, CancellationToken ct)
+    {
+        var mark = await counters.MarkAsync(orgId, ct).ConfigureAwait(false);
+        if (mark.Unrecorded.Count <= Many)
+        {
+            return mark;
+        }
+        try
+        {
+            await ConfirmAsync(mark.OrgId, [.. mark.Unrecorded], ct).ConfigureAwait(false);
+        }
+        catch
+        {
+            await ForgetAsync(mark).ConfigureAwait(false);
+            throw;
+        }
+        return await counters.MarkAsync(orgId, ct).ConfigureAwait(false);
+    }
 
     // New counters know nothing of the times in the ledger, and the clock may have been set back since.
     async Task<CounterMark> AfterLedgerAsync(CounterMark mark, CancellationToken ct)
@@ -158,22 +197,36 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
         }
     }
 
-    // The recorder could not tell the counters, or died before it did.
+    // The recorder could not tell the counters, or died before it did, or with its disk before the ledger had the record: then the counters' copy is the only one.
     async Task ConfirmLateAsync(CounterMark mark, CancellationToken ct)
     {
-        List<UsageRecord> found = [];
-        foreach (var record in mark.Unrecorded.Where(r => r.Timestamp.AddMilliseconds(r.LatencyMs) + Late < time.GetUtcNow()).Take(MostLate))
+        var now = time.GetUtcNow();
+        var late = mark.Unrecorded.Where(r => Ended(r) + Late < now).ToList();
+        var found = await ConfirmAsync(mark.OrgId, late, ct).ConfigureAwait(false);
+        foreach (var batch in late.Where(r => Ended(r) + Lost < now && !found.Contains(r.Id)).Chunk(Many))
         {
-            if (await ledger.FindAsync(mark.OrgId, record.Id, ct).ConfigureAwait(false) is { } stored)
-            {
-                found.Add(stored);
-            }
-        }
-        if (found.Count > 0)
-        {
-            await counters.ConfirmAsync(found, ct).ConfigureAwait(false);
+            await ledger.RecordAsync(batch, ct).ConfigureAwait(false);
+            await counters.ConfirmAsync(batch, ct).ConfigureAwait(false);
         }
     }
+
+    // Tells the counters which of these the ledger has.
+    async Task<HashSet<RequestId>> ConfirmAsync(string orgId, List<UsageRecord> ended, CancellationToken ct)
+    {
+        HashSet<RequestId> found = [];
+        foreach (var some in ended.Chunk(Many))
+        {
+            var stored = await ledger.FindManyAsync(orgId, [.. some.Select(static r => r.Id)], ct).ConfigureAwait(false);
+            if (stored.Count > 0)
+            {
+                await counters.ConfirmAsync(stored, ct).ConfigureAwait(false);
+                found.UnionWith(stored.Select(static r => r.Id));
+            }
+        }
+        return found;
+    }
+
+    static DateTimeOffset Ended(UsageRecord record) => record.Timestamp.AddMilliseconds(record.LatencyMs);
 
     static Dictionary<string, NanoUsd> Amounts(IEnumerable<ReconciledCell> cells, Func<ReconciledCell, NanoUsd> amount) =>
         cells.Where(c => amount(c) != NanoUsd.Zero).ToDictionary(static c => c.Field, amount, StringComparer.Ordinal);

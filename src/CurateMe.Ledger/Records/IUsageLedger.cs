@@ -34,6 +34,9 @@ public interface IUsageLedger : IAsyncDisposable
     /// <summary>One record, or null. Tenants are told apart by <paramref name="orgId"/>: another's record is null (I10).</summary>
     Task<UsageRecord?> FindAsync(string orgId, RequestId id, CancellationToken ct);
 
+    /// <summary>Those of the ids that the org has records of, in any order; at most <see cref="MaxBatch"/> ids.</summary>
+    Task<IReadOnlyList<UsageRecord>> FindManyAsync(string orgId, IReadOnlyCollection<RequestId> ids, CancellationToken ct);
+
     /// <summary>A page of records, at most <see cref="UsageQuery.MaxLimit"/>.</summary>
     /// <exception cref="InvalidCursorException">The cursor is not one that a page in this order gave out.</exception>
     Task<UsagePage> QueryAsync(UsageQuery query, CancellationToken ct);

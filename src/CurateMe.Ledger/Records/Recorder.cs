@@ -118,7 +118,7 @@ public sealed class Recorder : IAsyncDisposable
 
     async Task DispatchAsync()
     {
-        var reader = new JournalReader(journal, journal.LastCheckpoint);
+        var reader = new JournalReader(journal, journal.LastCheckpoint, journal.Recent);
         try
         {
             while (true)
@@ -140,7 +140,7 @@ public sealed class Recorder : IAsyncDisposable
                     lastError = e.Message;
                     ahead.Release();
                     reader.Dispose();
-                    reader = new JournalReader(journal, start);
+                    reader = new JournalReader(journal, start, journal.Recent);
                     await Task.Delay(options.RetryTo, time, stop.Token).ConfigureAwait(false);
                 }
             }
@@ -262,7 +262,8 @@ public sealed class Recorder : IAsyncDisposable
             var records = batch.Records;
             if (await ledger.RecordAsync(records, stop.Token).ConfigureAwait(false) < records.Count)
             {
-                records = await StoredAsync(records).ConfigureAwait(false);
+                // Some were there before: a replay, or a hold that expired while its owner settled. The counters follow what the ledger has.
+                records = await ledger.StoredAsync(records, stop.Token).ConfigureAwait(false);
             }
             await ConfirmAsync(records).ConfigureAwait(false);
         }
@@ -277,17 +278,6 @@ public sealed class Recorder : IAsyncDisposable
         Complete(batch);
         await SaveAsync(atOnce: false, stop.Token).ConfigureAwait(false);
         return true;
-    }
-
-    // Some were there before: a replay, or a hold that expired while its owner settled. The counters follow what the ledger has.
-    async Task<List<UsageRecord>> StoredAsync(List<UsageRecord> batch)
-    {
-        List<UsageRecord> stored = new(batch.Count);
-        foreach (var record in batch)
-        {
-            stored.Add(await ledger.FindAsync(record.OrgId, record.Id, stop.Token).ConfigureAwait(false) ?? record);
-        }
-        return stored;
     }
 
     async Task ConfirmAsync(IReadOnlyList<UsageRecord> records)

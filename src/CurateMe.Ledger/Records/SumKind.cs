@@ -13,6 +13,7 @@ internal enum SumKind
     HourModel = 7,
     HourTeam = 8,
     TagsAlone = 9,
+    SessionAlone = 10,
 }
 
 internal static class SumKinds
@@ -23,6 +24,7 @@ internal static class SumKinds
         (SumKind.Runner, [BreakdownDimension.Runner]),
         (SumKind.Key, [BreakdownDimension.Team, BreakdownDimension.Key]),
         (SumKind.TagsAlone, [BreakdownDimension.Tag]),
+        (SumKind.SessionAlone, [BreakdownDimension.Runner, BreakdownDimension.Session]),
         (SumKind.HourTeam, [BreakdownDimension.Hour, BreakdownDimension.Team]),
         (SumKind.HourModel, [BreakdownDimension.Hour, BreakdownDimension.Provider, BreakdownDimension.Model]),
         (SumKind.Tags, [BreakdownDimension.Tag, BreakdownDimension.Provider, BreakdownDimension.Model]),

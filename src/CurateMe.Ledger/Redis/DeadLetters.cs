@@ -79,12 +79,8 @@ public sealed class DeadLetters(RespClient client, IUsageLedger ledger, ICounter
                 records.Add(RecordCodec.Read(value.AsSpan()));
             }
             added += await ledger.RecordAsync(records, ct).ConfigureAwait(false);
-            for (var i = 0; i < records.Count; i++)
-            {
-                // The counters follow what the ledger has.
-                records[i] = await ledger.FindAsync(records[i].OrgId, records[i].Id, ct).ConfigureAwait(false) ?? records[i];
-            }
-            await counters.ConfirmAsync(records, ct).ConfigureAwait(false);
+            // The counters follow what the ledger has.
+            await counters.ConfirmAsync(await ledger.StoredAsync(records, ct).ConfigureAwait(false), ct).ConfigureAwait(false);
             for (var i = 0; i < values.Count; i++)
             {
                 await client.ExecuteAsync(["LREM", Key, 1, values[i].AsMemory()], ct).ConfigureAwait(false);

@@ -31,6 +31,16 @@ sealed class OwnHold(UsageRecord record, BudgetPath path, long expires)
     public UsageRecord Record { get; } = record;
     public BudgetPath Path { get; } = path;
 
+    /// <summary>Its id as it is sent.</summary>
+    public byte[] IdWord { get; } = Word(record.Id);
+
+    public static byte[] Word(RequestId id)
+    {
+        var word = new byte[RequestId.Length];
+        id.Format(word);
+        return word;
+    }
+
     /// <summary>Timestamp.</summary>
     public long Expires { get; } = expires;
 

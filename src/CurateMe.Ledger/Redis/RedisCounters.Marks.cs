@@ -1,4 +1,5 @@
 using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 using CurateMe.Resp;
@@ -10,16 +11,18 @@ public sealed partial class RedisCounters
     /// <summary>Records confirmed by one script.</summary>
     const int MaxConfirmed = 100;
 
+    /// <summary>How often it is looked whether another's reconciliation is over.</summary>
+    static readonly TimeSpan MarkPoll = TimeSpan.FromMilliseconds(50);
+
     /// <inheritdoc />
     public async ValueTask<IReadOnlyList<UsageRecord>> ExpireAsync(int max, CancellationToken ct)
     {
         if (time.GetElapsedTime(sweptAll) >= options.FullSweepEvery)
         {
             sweptAll = time.GetTimestamp();
-            var reply = await AskAsync(static (self, _, ct) => self.client.ExecuteAsync(["SMEMBERS", OrgIndex], ct), 0, ct).ConfigureAwait(false);
-            for (var i = 0; i < reply.Count; i++)
+            foreach (var org in await OrgsAsync(ct).ConfigureAwait(false))
             {
-                Org(reply[i].AsString()!).Due(sweptAll, soonest: true);
+                Org(org).Due(sweptAll, soonest: true);
             }
         }
         List<UsageRecord> expired = [];
@@ -31,6 +34,18 @@ public sealed partial class RedisCounters
             }
         }
         return expired;
+    }
+
+    /// <summary>Every org that has counters here.</summary>
+    internal async ValueTask<IReadOnlyList<string>> OrgsAsync(CancellationToken ct)
+    {
+        var reply = await AskAsync(static (self, _, ct) => self.client.ExecuteAsync(["SMEMBERS", OrgIndex], ct), 0, ct).ConfigureAwait(false);
+        var ids = new string[reply.Count];
+        for (var i = 0; i < ids.Length; i++)
+        {
+            ids[i] = reply[i].AsString()!;
+        }
+        return ids;
     }
 
     async ValueTask ExpireAsync(RedisOrg org, int max, List<UsageRecord> expired, CancellationToken ct)
@@ -99,11 +114,20 @@ public sealed partial class RedisCounters
     public async ValueTask<CounterMark> MarkAsync(string orgId, CancellationToken ct)
     {
         var org = Org(orgId);
-        var reply = await AskAsync(static (self, org, ct) => self.client.EvalAsync(
-            RedisScripts.Mark,
-            [org.State, org.Holds, org.Unrecorded, org.Captured, org.PeriodSet, org.SessionCost, org.DailyPrefix, org.MonthlyPrefix],
-            [(long)self.options.MarkLife.TotalMilliseconds],
-            ct), org, ct).ConfigureAwait(false);
+        var began = time.GetTimestamp();
+        RespReply reply;
+        while ((reply = await AskAsync(static (self, org, ct) => self.SendMark(org, ct), org, ct).ConfigureAwait(false)).Count == 1)
+        {
+            if (reply[0].AsSpan().SequenceEqual("skipped"u8))
+            {
+                throw new RecordsOnTheirWayException(orgId);
+            }
+            if (time.GetElapsedTime(began) >= options.MarkWait)
+            {
+                throw new InvalidOperationException("Another reconciliation of this organisation is under way; run it again.");
+            }
+            await Task.Delay(MarkPoll, time, ct).ConfigureAwait(false);
+        }
         Dictionary<CellName, NanoUsd> spent = [];
         for (var i = 0; i < reply[4].Count; i += 2)
         {
@@ -119,6 +143,46 @@ public sealed partial class RedisCounters
             unrecorded.Add(RedisCells.Unrecorded(reply[3][i].AsSpan()));
         }
         return new CounterMark(orgId, reply[0].AsInt64(), DateTimeOffset.FromUnixTimeMilliseconds(reply[1].AsInt64()), spent, Ids(reply[2]), unrecorded);
+    }
+
+    ValueTask<RespReply> SendMark(RedisOrg org, CancellationToken ct) => client.EvalAsync(
+        RedisScripts.Mark,
+        [org.State, org.Holds, org.Unrecorded, org.Captured, org.PeriodSet, org.SessionCost, org.DailyPrefix, org.MonthlyPrefix],
+        [(long)options.MarkLife.TotalMilliseconds, options.Replica, (long)options.MarkAlone.TotalMilliseconds, (long)options.SkipLife.TotalMilliseconds, (long)options.TakeOver.TotalMilliseconds],
+        ct);
+
+    /// <summary>
+    /// Tells the stores of the orgs whose ended records were too many to be remembered how far the ledger is. The journal is written before the counters are told, so
+    /// what they skipped so far is among what it has settled so far.
+    /// </summary>
+    internal async ValueTask CatchUpAsync(JournalFile journal, CancellationToken ct)
+    {
+        foreach (var org in orgs.Values)
+        {
+            if (org.Skipped is var skipped && skipped == 0)
+            {
+                continue;
+            }
+            if (org.CatchingUp is null && journal.Unwritten == 0)
+            {
+                org.CatchingUp = (skipped, journal.SettledEver);
+            }
+            long? has = org.CatchingUp is { } until && journal.RecordedEver >= until.Settled ? until.Skipped : null;
+            if (has is null && time.GetElapsedTime(org.SaidAt) < options.SkipLife / 10)
+            {
+                continue;
+            }
+            var reply = await AskAsync(static (self, s, ct) => self.client.EvalAsync(RedisScripts.Caught, [s.org.State], [self.options.Replica, Limit(s.has)], ct), (org, has), ct).ConfigureAwait(false);
+            org.SaidAt = time.GetTimestamp();
+            if (has is { } all)
+            {
+                org.CatchingUp = null;
+                if (reply.AsBoolean())
+                {
+                    org.CaughtUp(all);
+                }
+            }
+        }
     }
 
     /// <inheritdoc />

@@ -23,9 +23,10 @@ public sealed partial class RedisCounters
     internal void Abandon(RequestId id) => own.Remove(id);
 
     /// <summary>Brings this process's live holds of an org, and ended ones that the ledger may lack, to counters that are being rebuilt; then says so in them.</summary>
+    /// <param name="epoch">Of the rebuild that is told so; null when there is none.</param>
     /// <param name="unrecorded">Ended records of the org that are in the journal and perhaps not in the ledger, read after this call began.</param>
     /// <returns>False when the counters were opened meanwhile, so that they must be reconciled.</returns>
-    internal async ValueTask<bool> PushAsync(string orgId, string epoch, Func<IReadOnlyList<UsageRecord>> unrecorded, CancellationToken ct)
+    internal async ValueTask<bool> PushAsync(string orgId, string? epoch, Func<IReadOnlyList<UsageRecord>> unrecorded, CancellationToken ct)
     {
         var org = Org(orgId);
         var mine = own.Of(orgId);
@@ -53,25 +54,46 @@ public sealed partial class RedisCounters
         foreach (var some in ended.Values.Chunk(MaxPushed))
         {
             var reply = await AskAsync(static (self, s, ct) => self.SendCharge(s.org, s.some, ct), (org, some), ct).ConfigureAwait(false);
-            intact &= reply.AsString() == "ok";
+            intact &= reply[0].AsString() == "ok";
+            org.Skip(reply[1].AsInt64());
         }
-        await AskAsync(static (self, s, ct) => self.client.ExecuteAsync(["HSET", s.org.State, "ack:" + self.options.Replica, s.epoch], ct), (org, epoch), ct).ConfigureAwait(false);
+        if (epoch is not null)
+        {
+            await AskAsync(static (self, s, ct) => self.client.ExecuteAsync(["HSET", s.org.State, "ack:" + self.options.Replica, s.epoch], ct), (org, epoch), ct).ConfigureAwait(false);
+        }
         return intact;
     }
 
     /// <summary>Shuts an org's counters for a rebuild.</summary>
     /// <param name="force">Also when they are open.</param>
-    internal async ValueTask<(RebuildStart Start, string? Epoch)> BeginRebuildAsync(string orgId, TimeSpan takeOver, bool force, CancellationToken ct)
+    internal async ValueTask<(RebuildStart Start, string? Epoch)> BeginRebuildAsync(string orgId, bool force, CancellationToken ct)
     {
         var org = Org(orgId);
         var reply = await AskAsync(
-            static (self, s, ct) => self.client.EvalAsync(RedisScripts.Begin, [s.org.State], [self.options.Replica, (long)s.takeOver.TotalMilliseconds, s.force ? "1" : ""], ct), (org, takeOver, force), ct).ConfigureAwait(false);
+            static (self, s, ct) => self.client.EvalAsync(RedisScripts.Begin, [s.org.State], [self.options.Replica, (long)self.options.TakeOver.TotalMilliseconds, s.force ? "1" : ""], ct), (org, force), ct).ConfigureAwait(false);
         return reply[0].AsString() switch
         {
             "open" => (RebuildStart.Open, null),
             "busy" => (RebuildStart.Busy, null),
             _ => (RebuildStart.Begun, reply[1].AsString()),
         };
+    }
+
+    /// <summary>Says that the rebuild which this process began goes on, so that no other takes it over.</summary>
+    internal async ValueTask RenewRebuildAsync(string orgId, CancellationToken ct) => await AskAsync(
+        static (self, org, ct) => self.client.EvalAsync(RedisScripts.Renew, [org.State], [self.options.Replica, (long)self.options.TakeOver.TotalMilliseconds], ct), Org(orgId), ct).ConfigureAwait(false);
+
+    /// <summary>The live holds of some replicas, as they were when they were taken.</summary>
+    internal async ValueTask<IReadOnlyList<UsageRecord>> HeldByAsync(string orgId, IReadOnlyList<string> replicas, CancellationToken ct)
+    {
+        var reply = await AskAsync(
+            static (self, s, ct) => self.client.EvalAsync(RedisScripts.HeldBy, [s.org.Holds], [.. s.replicas.Select(static r => (RespArg)r)], ct), (org: Org(orgId), replicas), ct).ConfigureAwait(false);
+        var records = new UsageRecord[reply.Count];
+        for (var i = 0; i < records.Length; i++)
+        {
+            records[i] = RecordCodec.Read(reply[i].AsSpan());
+        }
+        return records;
     }
 
     /// <summary>Which replicas have brought what they have to this rebuild.</summary>
@@ -126,7 +148,7 @@ public sealed partial class RedisCounters
 
     ValueTask<RespReply> SendCharge(RedisOrg org, UsageRecord[] records, CancellationToken ct)
     {
-        var words = new List<RespArg>(2 + (records.Length * PushArguments)) { CounterMark.MaxCaptured, (long)options.TombstoneLife.TotalMilliseconds };
+        var words = new List<RespArg>(3 + (records.Length * PushArguments)) { CounterMark.MaxCaptured, (long)options.TombstoneLife.TotalMilliseconds, Skipping };
         foreach (var record in records)
         {
             var fields = CellName.Of(record).Select(static c => c.Field).Distinct(StringComparer.Ordinal).ToArray();

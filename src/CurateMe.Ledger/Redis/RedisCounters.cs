@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
@@ -31,6 +33,7 @@ public sealed partial class RedisCounters : ICounterStore
     readonly RedisCounterOptions options;
     readonly TimeProvider time;
     readonly OwnHolds own;
+    readonly byte[] replicaWord;
     readonly ConcurrentDictionary<string, RedisOrg> orgs = new(StringComparer.Ordinal);
     long generation;
     long lastWrite;
@@ -42,7 +45,7 @@ public sealed partial class RedisCounters : ICounterStore
         ArgumentOutOfRangeException.ThrowIfNotEqual(options.Replica.Length is > 0 and <= 64, true, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Tries, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Tries, 10, nameof(options));
-        (this.client, this.options, this.time, own) = (client, options, time, new OwnHolds(time));
+        (this.client, this.options, this.time, own, replicaWord) = (client, options, time, new OwnHolds(time), Encoding.UTF8.GetBytes(options.Replica));
         sweptAll = time.GetTimestamp() - (long)(options.FullSweepEvery.TotalSeconds * time.TimestampFrequency);
         client.ConnectionChanged += OnConnectionChanged;
     }
@@ -53,18 +56,38 @@ public sealed partial class RedisCounters : ICounterStore
         request.Check();
         var org = Org(request.Path.OrgId);
         var hold = own.Begin(in request);
+        var doubtful = false;
         try
         {
-            var outcome = await HoldAsync(org, request, ct).ConfigureAwait(false);
-            if (outcome.Verdict == HoldVerdict.Admitted)
+            for (var tries = 1; ; tries++)
             {
-                hold.Granted = outcome.Granted;
+                try
+                {
+                    var epoch = await AttachedAsync(org, ct).ConfigureAwait(false);
+                    var reply = await SendHold(org, epoch, hold, in request, tries, ct).ConfigureAwait(false);
+                    if (!reply.AsSpan().SequenceEqual("epoch"u8))
+                    {
+                        return Keep(hold, Read(org, in request, in reply));
+                    }
+                    org.Epoch = null;
+                    if (tries == options.Tries)
+                    {
+                        throw new CounterStoreUnavailableException("The budget counters are being rebuilt.", doubtful);
+                    }
+                }
+                catch (RespException e)
+                {
+                    doubtful |= e.MayHaveRun;
+                    if (tries == options.Tries || !e.MayHaveRun)
+                    {
+                        throw Unavailable(e, doubtful);
+                    }
+                }
+                catch (CounterStoreUnavailableException e) when (doubtful && !e.OutcomeUnknown)
+                {
+                    throw new CounterStoreUnavailableException(e.Message, outcomeUnknown: true, e);
+                }
             }
-            else
-            {
-                own.Remove(request.Record.Id);
-            }
-            return outcome;
         }
         catch (Exception e) when (e is not (OperationCanceledException or CounterStoreUnavailableException { OutcomeUnknown: true }))
         {
@@ -73,54 +96,47 @@ public sealed partial class RedisCounters : ICounterStore
         }
     }
 
-    async ValueTask<HoldOutcome> HoldAsync(RedisOrg org, HoldRequest request, CancellationToken ct)
+    HoldOutcome Keep(OwnHold hold, in HoldOutcome outcome)
     {
-        var doubtful = false;
-        for (var tries = 1; ; tries++)
+        if (outcome.Verdict == HoldVerdict.Admitted)
         {
-            try
-            {
-                var epoch = await AttachedAsync(org, ct).ConfigureAwait(false);
-                var reply = await SendHold(org, epoch.Name, in request, tries, ct).ConfigureAwait(false);
-                if (!reply[0].AsSpan().SequenceEqual("epoch"u8))
-                {
-                    return Read(org, in request, in reply);
-                }
-                org.Epoch = null;
-                if (tries == options.Tries)
-                {
-                    throw new CounterStoreUnavailableException("The budget counters are being rebuilt.", doubtful);
-                }
-            }
-            catch (RespException e)
-            {
-                doubtful |= e.MayHaveRun;
-                if (tries == options.Tries || !e.MayHaveRun)
-                {
-                    throw Unavailable(e, doubtful);
-                }
-            }
-            catch (CounterStoreUnavailableException e) when (doubtful && !e.OutcomeUnknown)
-            {
-                throw new CounterStoreUnavailableException(e.Message, outcomeUnknown: true, e);
-            }
+            hold.Granted = outcome.Granted;
         }
+        else
+        {
+            own.Remove(hold.Record.Id);
+        }
+        return outcome;
     }
 
     /// <inheritdoc />
     public async ValueTask<EndOutcome> EndAsync(UsageRecord record, CancellationToken ct)
     {
         var org = Org(record.OrgId);
-        own.Find(record.Id)?.Ended = true;
-        var reply = await AskAsync(static (self, state, ct) => self.SendEnd(state.org, state.record, ct), (org, record), ct).ConfigureAwait(false);
-        if (reply.Count == 1)
+        var mine = own.Find(record.Id);
+        mine?.Ended = true;
+        var id = mine?.IdWord ?? OwnHold.Word(record.Id);
+        RespReply reply;
+        try
+        {
+            reply = await SendEnd(org, record, id, ct).ConfigureAwait(false);
+        }
+        catch (RespException e)
+        {
+            reply = await AgainAsync(e, static (self, state, ct) => self.SendEnd(state.org, state.record, state.id, ct), (org, record, id), ct).ConfigureAwait(false);
+        }
+        if (reply.AsSpan().SequenceEqual("overflow"u8))
         {
             throw new OverflowException($"The end of {record.Id} is beyond any amount.");
         }
         own.Remove(record.Id);
         Volatile.Write(ref lastWrite, time.GetUtcNow().UtcTicks);
-        org.Saw(reply[1].AsInt64());
-        return new EndOutcome(reply[0].AsBoolean(), new NanoUsd(reply[2].AsInt64()), new NanoUsd(reply[3].AsInt64()));
+        var words = new RedisWords(reply.AsSpan());
+        var applied = words.NextInt64() == 1;
+        org.Saw(words.NextInt64());
+        var outcome = new EndOutcome(applied, new NanoUsd(words.NextInt64()), new NanoUsd(words.NextInt64()));
+        org.Skip(words.NextInt64());
+        return outcome;
     }
 
     /// <inheritdoc />
@@ -185,102 +201,126 @@ public sealed partial class RedisCounters : ICounterStore
 
     RedisOrg Org(string id) => orgs.TryGetValue(id, out var org) ? org : orgs.GetOrAdd(id, static (id, now) => new RedisOrg(id, now), time.GetTimestamp());
 
-    ValueTask<RespReply> SendHold(RedisOrg org, string epoch, in HoldRequest request, int tries, CancellationToken ct)
+    ValueTask<RespReply> SendHold(RedisOrg org, RedisEpoch epoch, OwnHold hold, in HoldRequest request, int tries, CancellationToken ct)
     {
         var record = request.Record;
-        var nodes = request.Path.Nodes;
         var periods = org.Of(record.Day);
         var bytes = recordScratch ??= new byte[RecordCodec.MaxBytes];
-        var a = argumentScratch ??= new RespArg[HoldArguments + (NodeArguments * BudgetPath.MaxNodes)];
+        var a = argumentScratch ??= new RespArg[HoldArguments];
         var life = (long)Math.Ceiling(request.TimeToLive.TotalMilliseconds);
-        (a[0], a[1], a[2], a[3], a[4]) = (epoch, org.Seen, record.Id.ToString(), request.Desired.Value, request.Minimum.Value);
+        (a[0], a[1], a[2], a[3], a[4]) = (epoch.Word, org.Seen, hold.IdWord, request.Desired.Value, request.Minimum.Value);
         (a[5], a[6], a[7], a[8]) = (life, tries, record.Timestamp.ToUnixTimeMilliseconds(), periods.DayText);
-        (a[9], a[10], a[11]) = (options.Replica, new ReadOnlyMemory<byte>(bytes, 0, RecordCodec.Write(record, bytes)), CounterMark.MaxCaptured);
-        var at = HoldArguments;
-        foreach (var node in nodes)
-        {
-            a[at++] = node.Field;
-            a[at++] = Limit((node.Kind == NodeKind.Session ? node.LifeLimit : node.DailyLimit)?.Value);
-            a[at++] = Limit(node.MonthlyLimit?.Value);
-            a[at++] = Limit(node.RequestsPerMinute);
-            a[at++] = Limit(node.MaxConcurrency);
-        }
+        (a[9], a[10], a[11]) = (replicaWord, new ReadOnlyMemory<byte>(bytes, 0, RecordCodec.Write(record, bytes)), CounterMark.MaxCaptured);
         org.Due(time.GetTimestamp() + (long)(request.TimeToLive.TotalSeconds * time.TimestampFrequency), soonest: true);
-        return client.EvalAsync(
-            RedisScripts.Hold,
-            [
-                org.State, org.Holds, org.Expiry, org.Held, org.Rates, periods.Daily, periods.Monthly, org.SessionCost, org.Tombstone(record.Id), org.Captured, org.PeriodSet,
-                org.SessionsInUse, org.DailyPrefix, org.MonthlyPrefix,
-            ],
-            a.AsSpan(0, at),
-            ct);
+        return client.EvalAsync(RedisScripts.Hold, periods.HoldKeys, a, Encoded(request.Path), options.Inline, ct);
     }
 
-    ValueTask<RespReply> SendEnd(RedisOrg org, UsageRecord record, CancellationToken ct)
+    static RespWords Encoded(BudgetPath path)
+    {
+        if (path.Encoded is RespWords words)
+        {
+            return words;
+        }
+        List<RespArg> nodes = new(path.Nodes.Length * NodeArguments);
+        foreach (var node in path.Nodes)
+        {
+            nodes.AddRange([node.Field, Limit((node.Kind == NodeKind.Session ? node.LifeLimit : node.DailyLimit)?.Value)]);
+            nodes.AddRange([Limit(node.MonthlyLimit?.Value), Limit(node.RequestsPerMinute), Limit(node.MaxConcurrency)]);
+        }
+        words = new RespWords(CollectionsMarshal.AsSpan(nodes));
+        path.Encoded = words;
+        return words;
+    }
+
+    ValueTask<RespReply> SendEnd(RedisOrg org, UsageRecord record, byte[] id, CancellationToken ct)
     {
         var periods = org.Of(record.Day);
         var bytes = recordScratch ??= new byte[RecordCodec.MaxBytes];
         var length = record.Status == RecordStatus.Held ? 0 : RecordCodec.Write(record, bytes);
         return client.EvalAsync(
             RedisScripts.End,
-            [org.State, org.Holds, org.Expiry, org.Held, periods.Daily, periods.Monthly, org.SessionCost, org.Unrecorded, org.Tombstone(record.Id)],
-            [record.Id.ToString(), record.Cost.Value, new ReadOnlyMemory<byte>(bytes, 0, length), periods.DayText, (long)options.TombstoneLife.TotalMilliseconds],
+            periods.EndKeys,
+            [id, record.Cost.Value, new ReadOnlyMemory<byte>(bytes, 0, length), periods.DayText, (long)options.TombstoneLife.TotalMilliseconds, Skipping],
+            more: null,
+            options.Inline,
             ct);
     }
 
+    // This process's name while the store has enough of its records to remember.
+    RespArg Skipping => options.Backlog() > options.MaxUnrecorded ? options.Replica : "";
+
     static HoldOutcome Read(RedisOrg org, in HoldRequest request, in RespReply reply)
     {
-        var verdict = reply[0].AsString();
-        if (verdict == "overflow")
+        var words = new RedisWords(reply.AsSpan());
+        var verdict = words.Next();
+        if (verdict.SequenceEqual("overflow"u8))
         {
             throw new OverflowException("The hold is beyond any amount.");
         }
-        if (verdict == "ended")
+        if (verdict.SequenceEqual("ended"u8))
         {
             throw new CounterStoreUnavailableException($"The hold {request.Record.Id} was given up before it came.", outcomeUnknown: false);
         }
-        org.Saw(reply[1].AsInt64());
-        return verdict switch
+        org.Saw(words.NextInt64());
+        if (verdict.SequenceEqual("ok"u8))
         {
-            "ok" => new HoldOutcome { Verdict = HoldVerdict.Admitted, Granted = Amount(reply[2]), OrgDaySpent = Amount(reply[3]), OrgDayHeld = Amount(reply[4]), Rate = Figures(in reply, 5) },
-            "budget" => new HoldOutcome
+            return new HoldOutcome { Verdict = HoldVerdict.Admitted, Granted = Amount(ref words), OrgDaySpent = Amount(ref words), OrgDayHeld = Amount(ref words), Rate = Figures(ref words) };
+        }
+        var node = request.Path.Nodes[(int)words.NextInt64() - 1];
+        if (verdict.SequenceEqual("budget"u8))
+        {
+            return new HoldOutcome
             {
                 Verdict = HoldVerdict.BudgetExceeded,
-                BlockedAt = request.Path.Nodes[(int)reply[2].AsInt64() - 1],
-                BlockedPeriod = (PeriodKind)reply[3].AsInt64(),
-                BlockedSpent = Amount(reply[4]),
-                BlockedHeld = Amount(reply[5]),
-                BlockedLimit = Amount(reply[6]),
-                OrgDaySpent = Amount(reply[7]),
-                OrgDayHeld = Amount(reply[8]),
-                Rate = Figures(in reply, 9),
-            },
-            _ => new HoldOutcome
-            {
-                Verdict = verdict == "rate" ? HoldVerdict.RateLimited : HoldVerdict.ConcurrencyLimited,
-                BlockedAt = request.Path.Nodes[(int)reply[2].AsInt64() - 1],
-                OrgDaySpent = Amount(reply[3]),
-                OrgDayHeld = Amount(reply[4]),
-                Rate = Figures(in reply, 5),
-            },
+                BlockedAt = node,
+                BlockedPeriod = (PeriodKind)words.NextInt64(),
+                BlockedSpent = Amount(ref words),
+                BlockedHeld = Amount(ref words),
+                BlockedLimit = Amount(ref words),
+                OrgDaySpent = Amount(ref words),
+                OrgDayHeld = Amount(ref words),
+                Rate = Figures(ref words),
+            };
+        }
+        return new HoldOutcome
+        {
+            Verdict = verdict.SequenceEqual("rate"u8) ? HoldVerdict.RateLimited : HoldVerdict.ConcurrencyLimited,
+            BlockedAt = node,
+            OrgDaySpent = Amount(ref words),
+            OrgDayHeld = Amount(ref words),
+            Rate = Figures(ref words),
         };
     }
 
     // For what is idempotent and needs no epoch: asks again while the outcome is unknown.
     async ValueTask<RespReply> AskAsync<T>(Func<RedisCounters, T, CancellationToken, ValueTask<RespReply>> send, T state, CancellationToken ct)
     {
+        try
+        {
+            return await send(this, state, ct).ConfigureAwait(false);
+        }
+        catch (RespException e)
+        {
+            return await AgainAsync(e, send, state, ct).ConfigureAwait(false);
+        }
+    }
+
+    async ValueTask<RespReply> AgainAsync<T>(RespException first, Func<RedisCounters, T, CancellationToken, ValueTask<RespReply>> send, T state, CancellationToken ct)
+    {
+        var last = first;
         for (var tries = 1; ; tries++)
         {
+            if (tries == options.Tries || !last.MayHaveRun)
+            {
+                throw Unavailable(last, first.MayHaveRun);
+            }
             try
             {
                 return await send(this, state, ct).ConfigureAwait(false);
             }
             catch (RespException e)
             {
-                if (tries == options.Tries || !e.MayHaveRun)
-                {
-                    throw Unavailable(e, tries > 1 || e.MayHaveRun);
-                }
+                last = e;
             }
         }
     }
@@ -290,12 +330,12 @@ public sealed partial class RedisCounters : ICounterStore
 
     static RespArg Limit(long? limit) => limit is { } most ? most : "";
 
-    static NanoUsd Amount(in RespReply reply) => new(reply.AsInt64());
+    static NanoUsd Amount(ref RedisWords words) => new(words.NextInt64());
 
-    static RateFigures Figures(in RespReply reply, int at) =>
-        new((int)reply[at].AsInt64(), (int)reply[at + 1].AsInt64(), Milliseconds(in reply, at + 2), Milliseconds(in reply, at + 3));
+    static RateFigures Figures(ref RedisWords words) =>
+        new((int)words.NextInt64(), (int)words.NextInt64(), Milliseconds(ref words), Milliseconds(ref words));
 
-    static int Milliseconds(in RespReply reply, int at) => (int)Math.Min(int.MaxValue, reply[at].AsInt64());
+    static int Milliseconds(ref RedisWords words) => (int)Math.Min(int.MaxValue, words.NextInt64());
 
     static IEnumerable<(string Name, long Value)> Pairs(RespReply reply)
     {

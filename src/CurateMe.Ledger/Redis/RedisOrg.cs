@@ -15,6 +15,7 @@ sealed class RedisOrg
     Periods periods;
     long seen;
     long dueAt;
+    long skipped;
 
     /// <exception cref="ArgumentException">The id would end the hash tag early.</exception>
     public RedisOrg(string id, long now)
@@ -59,13 +60,32 @@ sealed class RedisOrg
     /// <summary>Timestamp before which no hold that this process knows of expires.</summary>
     public long DueAt => Volatile.Read(ref dueAt);
 
-    public RespArg Tombstone(RequestId id) => tombstonePrefix + id;
+    /// <summary>Ended records of this process that the store does not remember and the ledger may lack; 0 when there are none.</summary>
+    public long Skipped => Volatile.Read(ref skipped);
+
+    /// <summary>What the journal must have brought to the ledger before <see cref="Skipped"/>, as it was then, is there.</summary>
+    public (long Skipped, long Settled)? CatchingUp { get; set; }
+
+    /// <summary>Timestamp of the last word to the store on them.</summary>
+    public long SaidAt { get; set; }
 
     public Periods Of(DateOnly day)
     {
         var last = periods;
         return last.Day == day ? last : periods = new Periods(this, day);
     }
+
+    /// <param name="count">0 for none.</param>
+    public void Skip(long count)
+    {
+        if (count > 0)
+        {
+            Raise(ref skipped, count);
+        }
+    }
+
+    /// <summary>The ledger has all of them.</summary>
+    public void CaughtUp(long count) => Interlocked.CompareExchange(ref skipped, 0, count);
 
     public void Saw(long seq) => Raise(ref seen, seq);
 
@@ -94,15 +114,33 @@ sealed class RedisOrg
     }
 
     /// <summary>The keys of a day and its month.</summary>
-    public sealed class Periods(RedisOrg org, DateOnly day)
+    public sealed class Periods
     {
-        public DateOnly Day { get; } = day;
-        public byte[] DayText { get; } = Encoding.ASCII.GetBytes(day.ToString("yyyy-MM-dd"));
-        public byte[] Daily { get; } = [.. org.dailyPrefix, .. Encoding.ASCII.GetBytes(day.ToString("yyyy-MM-dd"))];
-        public byte[] Monthly { get; } = [.. org.monthlyPrefix, .. Encoding.ASCII.GetBytes(day.ToString("yyyy-MM"))];
+        public Periods(RedisOrg org, DateOnly day)
+        {
+            (Day, DayText) = (day, Encoding.ASCII.GetBytes(day.ToString("yyyy-MM-dd")));
+            (Daily, Monthly) = ([.. org.dailyPrefix, .. DayText], [.. org.monthlyPrefix, .. DayText.AsSpan(0, 7)]);
+            HoldKeys = new RespWords(
+            [
+                org.State, org.Holds, org.Expiry, org.Held, org.Rates, Daily, Monthly, org.SessionCost, org.TombstonePrefix, org.Captured, org.PeriodSet, org.SessionsInUse,
+                org.DailyPrefix, org.MonthlyPrefix,
+            ]);
+            EndKeys = new RespWords([org.State, org.Holds, org.Expiry, org.Held, Daily, Monthly, org.SessionCost, org.Unrecorded, org.TombstonePrefix]);
+        }
+
+        public DateOnly Day { get; }
+        public byte[] DayText { get; }
+        public byte[] Daily { get; }
+        public byte[] Monthly { get; }
+        public RespWords HoldKeys { get; }
+        public RespWords EndKeys { get; }
     }
 }
 
 /// <param name="Name">The server process that the counters were built on.</param>
 /// <param name="Generation">The connections by which it was asked; a lost one means that it must be asked again.</param>
-sealed record RedisEpoch(string Name, long Generation);
+sealed record RedisEpoch(string Name, long Generation)
+{
+    /// <summary>The name as it is sent.</summary>
+    public byte[] Word { get; } = Encoding.ASCII.GetBytes(Name);
+}

@@ -7,21 +7,25 @@ namespace CurateMe.Ledger.Redis;
 static class RedisScripts
 {
     static readonly string Cells = Text("cells.v1.lua");
+    static readonly string Skip = Text("skip.v1.lua");
 
     public static readonly RespScript Attach = Load("attach.v1");
     public static readonly RespScript Open = Load("open.v1");
-    public static readonly RespScript Hold = Load("hold.v1");
-    public static readonly RespScript End = Load("end.v1");
+    public static readonly RespScript Hold = Load("hold.v2");
+    public static readonly RespScript End = new("end.v2", Cells + Skip + Text("end.v2.lua"));
     public static readonly RespScript Expire = Load("expire.v1");
     public static readonly RespScript Snapshot = Load("snapshot.v1");
-    public static readonly RespScript Mark = Load("mark.v1");
+    public static readonly RespScript Mark = Load("mark.v2");
     public static readonly RespScript Captured = Load("captured.v1");
-    public static readonly RespScript Adjust = Load("adjust.v1");
+    public static readonly RespScript Adjust = Load("adjust.v2");
     public static readonly RespScript Begin = Load("begin.v1");
+    public static readonly RespScript Renew = Load("renew.v1");
+    public static readonly RespScript HeldBy = Plain("held_by.v1");
     public static readonly RespScript Push = Load("push.v1");
-    public static readonly RespScript Charge = Load("charge.v1");
+    public static readonly RespScript Charge = new("charge.v2", Cells + Skip + Text("charge.v2.lua"));
     public static readonly RespScript Beat = Load("beat.v1");
     public static readonly RespScript Confirm = Load("confirm.v1");
+    public static readonly RespScript Caught = Load("caught.v1");
 
     public static readonly RespScript EntryAdd = Plain("entry_add.v1");
     public static readonly RespScript EntryReplace = Plain("entry_replace.v1");

@@ -20,9 +20,6 @@ namespace CurateMe.Ledger.Redis;
 /// </summary>
 public sealed class RedisStore : IAsyncDisposable
 {
-    /// <summary>A rebuild that its replica died in is taken over after this.</summary>
-    static readonly TimeSpan TakeOver = TimeSpan.FromSeconds(20);
-
     /// <summary>Longest that the living replicas are waited for.</summary>
     static readonly TimeSpan AcknowledgeTimeout = TimeSpan.FromSeconds(10);
 
@@ -32,8 +29,13 @@ public sealed class RedisStore : IAsyncDisposable
     readonly IUsageLedger ledger;
     readonly ErrorEvents events;
     readonly TimeProvider time;
+    readonly TimeSpan renewEvery;
+    readonly FormerHolds former;
     readonly ConcurrentDictionary<string, Task> rebuilding = new(StringComparer.Ordinal);
     readonly ConcurrentDictionary<string, bool> late = new(StringComparer.Ordinal);
+
+    // When each org was last brought to counters that another replica rebuilt.
+    readonly ConcurrentDictionary<string, long> pushed = new(StringComparer.Ordinal);
     readonly CancellationTokenSource stop = new();
 
     /// <param name="client">Stays the caller's.</param>
@@ -41,8 +43,11 @@ public sealed class RedisStore : IAsyncDisposable
     {
         (this.journal, this.ledger, this.events, this.time) = (journal, ledger, events, time);
         var replica = RequestId.New(time.GetUtcNow()).ToString();
-        var options = new RedisCounterOptions { Replica = replica, Rebuild = (org, _, _) => RebuildAsync(org, force: false) };
-        Counters = new RedisCounters(client, tune?.Invoke(options) ?? options, time);
+        var options = new RedisCounterOptions { Replica = replica, Rebuild = (org, _, _) => RebuildAsync(org, force: false), Backlog = () => journal.Settled };
+        options = tune?.Invoke(options) ?? options;
+        renewEvery = options.TakeOver / 4;
+        Counters = new RedisCounters(client, options, time);
+        former = new FormerHolds(Counters, ledger, ReplicaNames.Open(journal, replica), time);
         Reconciler = new Reconciler(Counters, ledger, resets, time);
         Replicas = new RedisReplicas(client, replica, PushAsync, time);
     }
@@ -53,7 +58,7 @@ public sealed class RedisStore : IAsyncDisposable
 
     /// <summary>
     /// Looks through what an earlier life of this journal left: the counters may have been rebuilt while it was dead, without its records. To be called
-    /// before the recorder starts; reconciled when the ledger has them.
+    /// after the holds it left open were ended and before the recorder starts; reconciled when the ledger has them.
     /// </summary>
     public void NoteRecovered()
     {
@@ -61,8 +66,13 @@ public sealed class RedisStore : IAsyncDisposable
         while (reader.Next() is { } record)
         {
             NoteLate(record.OrgId);
+            former.Note(record.Id);
         }
     }
+
+    /// <summary>Gives back what earlier lives of this journal held and never forwarded. To be called now and then, after <see cref="NoteRecovered"/>.</summary>
+    /// <returns>How many holds were given back.</returns>
+    public Task<int> ReleaseFormerAsync(CancellationToken ct) => former.ReleaseAsync(ct);
 
     /// <summary>Has an org reconciled soon.</summary>
     public void NoteLate(string orgId) => late.TryAdd(orgId, true);
@@ -113,20 +123,28 @@ public sealed class RedisStore : IAsyncDisposable
     }
 
     /// <summary>Asks whether an org's counters can be used again, and makes them right first.</summary>
-    /// <param name="decidedAlone">Holds were granted without the store meanwhile: rebuild even if nothing seems lost.</param>
-    internal async Task ResumeAsync(string orgId, bool decidedAlone, CancellationToken ct)
+    /// <param name="aloneSince">Timestamp from which on holds were granted without the store: rebuild even if nothing seems lost, unless another replica asked for ours since. Null when none was.</param>
+    internal async Task ResumeAsync(string orgId, long? aloneSince, CancellationToken ct)
     {
-        if (decidedAlone)
+        if (aloneSince is { } since && pushed.GetValueOrDefault(orgId, long.MinValue) < since)
         {
             await RebuildAsync(orgId, force: true).ConfigureAwait(false);
         }
         await Counters.ResumeAsync(orgId, ct).ConfigureAwait(false);
+        if (aloneSince is not null)
+        {
+            // What was granted after the counters were given the rest.
+            await BringAsync(orgId, ct).ConfigureAwait(false);
+        }
     }
+
+    /// <summary>Has orgs whose ended records were too many to be remembered compared with the ledger again when it has them.</summary>
+    public ValueTask CatchUpAsync(CancellationToken ct) => Counters.CatchUpAsync(journal, ct);
 
     /// <summary>Brings holds that a rebuild did not see, and has the org reconciled.</summary>
     internal async Task BringAsync(string orgId, CancellationToken ct)
     {
-        await Counters.PushAsync(orgId, "", () => Unrecorded(orgId), ct).ConfigureAwait(false);
+        await Counters.PushAsync(orgId, epoch: null, () => Unrecorded(orgId), ct).ConfigureAwait(false);
         late.TryAdd(orgId, true);
     }
 
@@ -144,7 +162,7 @@ public sealed class RedisStore : IAsyncDisposable
         string epoch;
         while (true)
         {
-            var (start, found) = await Counters.BeginRebuildAsync(orgId, TakeOver, force, stop.Token).ConfigureAwait(false);
+            var (start, found) = await Counters.BeginRebuildAsync(orgId, force, stop.Token).ConfigureAwait(false);
             if (start == RebuildStart.Open)
             {
                 return;
@@ -156,6 +174,22 @@ public sealed class RedisStore : IAsyncDisposable
             }
             await Task.Delay(LookAgain, time, stop.Token).ConfigureAwait(false);
         }
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
+        var renewing = RenewAsync(orgId, done.Token);
+        try
+        {
+            await RebuildAsync(orgId, epoch).ConfigureAwait(false);
+        }
+        finally
+        {
+            await done.CancelAsync().ConfigureAwait(false);
+            await renewing.ConfigureAwait(false);
+        }
+        events.Add("gateway", "budget_store_rebuilt", $"The counters of {orgId} were rebuilt from the ledger and the replicas' live holds.");
+    }
+
+    async Task RebuildAsync(string orgId, string epoch)
+    {
         await Replicas.AskAsync(orgId, epoch, stop.Token).ConfigureAwait(false);
         await Counters.PushAsync(orgId, epoch, () => Unrecorded(orgId), stop.Token).ConfigureAwait(false);
         await AcknowledgedAsync(orgId, epoch).ConfigureAwait(false);
@@ -167,7 +201,30 @@ public sealed class RedisStore : IAsyncDisposable
         {
             throw new CounterStoreUnavailableException("Another server took over during the rebuild.", outcomeUnknown: false);
         }
-        events.Add("gateway", "budget_store_rebuilt", $"The counters of {orgId} were rebuilt from the ledger and the replicas' live holds.");
+    }
+
+    // The sum of a long month may take longer than a dead replica is waited for.
+    async Task RenewAsync(string orgId, CancellationToken ct)
+    {
+        using var timer = new PeriodicTimer(renewEvery, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(ct).ConfigureAwait(false))
+            {
+                try
+                {
+                    await Counters.RenewRebuildAsync(orgId, ct).ConfigureAwait(false);
+                }
+                catch (CounterStoreUnavailableException)
+                {
+                    // The rebuild itself finds out, or the next time succeeds.
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Done.
+        }
     }
 
     async Task AcknowledgedAsync(string orgId, string epoch)
@@ -192,12 +249,14 @@ public sealed class RedisStore : IAsyncDisposable
     // Another replica rebuilds.
     async Task PushAsync(string orgId, string epoch)
     {
+        var asked = time.GetTimestamp();
         try
         {
             if (!await Counters.PushAsync(orgId, epoch, () => Unrecorded(orgId), stop.Token).ConfigureAwait(false))
             {
                 late.TryAdd(orgId, true);
             }
+            pushed[orgId] = asked;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

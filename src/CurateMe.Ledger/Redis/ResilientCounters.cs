@@ -184,7 +184,7 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
             {
                 return;
             }
-            org.Alone = new Alone(org.View, store.Replicas.Count, new InProcessCounters(time));
+            org.Alone = new Alone(org.View, store.Replicas.Count, new InProcessCounters(time), time.GetTimestamp());
             events.Add("gateway", "budget_store_unavailable", $"{org.Id}: {reason}");
             org.Work = Task.Run(() => ReturnAsync(org, org.Alone));
         }
@@ -192,6 +192,7 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
 
     async Task ReturnAsync(Org org, Alone alone)
     {
+        string? said = null;
         try
         {
             while (true)
@@ -200,7 +201,7 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
                 try
                 {
                     var granted = Interlocked.Read(ref alone.Granted);
-                    await store.ResumeAsync(org.Id, decidedAlone: granted > 0, stop.Token).ConfigureAwait(false);
+                    await store.ResumeAsync(org.Id, granted > 0 ? alone.Since : null, stop.Token).ConfigureAwait(false);
                     org.Alone = null;
                     if (Interlocked.Read(ref alone.Granted) != granted)
                     {
@@ -208,14 +209,14 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
                     }
                     return;
                 }
-                catch (CounterStoreUnavailableException)
-                {
-                    // Still away.
-                }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    // Whatever it is, nobody else brings this org back: say it and go on asking.
-                    events.Add("gateway", "budget_store_return", $"{org.Id}: {e.Message}");
+                    // Whatever it is, nobody else brings this org back: say it, once while it stays the same, and go on asking.
+                    if (said != e.Message)
+                    {
+                        events.Add("gateway", "budget_store_return", $"{org.Id}: {e.Message}");
+                    }
+                    said = e.Message;
                 }
             }
         }
@@ -252,11 +253,15 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
     }
 
     /// <summary>One outage of one org: what this replica may spend, and what it did.</summary>
-    sealed class Alone(View? view, int replicas, InProcessCounters counters)
+    sealed class Alone(View? view, int replicas, InProcessCounters counters, long since)
     {
         readonly int parts = Math.Max(1, Math.Max(replicas, view?.Replicas ?? 1));
 
         public InProcessCounters Counters { get; } = counters;
+
+        /// <summary>Timestamp.</summary>
+        public long Since { get; } = since;
+
         public long Granted;
 
         /// <summary>The path with this replica's part of each limit.</summary>

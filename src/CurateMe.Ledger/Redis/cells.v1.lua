@@ -85,14 +85,13 @@ local function now_micros()
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- Adds an amount to spent at every field that is in the hash; false when that would leave the range. Changes nothing unless apply.
-local function charge(key, fields, h, l, apply)
+-- What spent would be with an amount more, at every field that is in the hash: {field, amount, ...}; false when that would leave the range.
+local function more(key, fields, h, l)
   if #fields == 0 then
-    return true
+    return fields
   end
-  local values = redis.call('HMGET', key, unpack(fields))
   local changes = {}
-  for i, value in ipairs(values) do
+  for i, value in ipairs(redis.call('HMGET', key, unpack(fields))) do
     if value then
       local sh, sl = split(value)
       sh, sl = plus(sh, sl, h, l)
@@ -103,16 +102,20 @@ local function charge(key, fields, h, l, apply)
       changes[#changes + 1] = text(sh, sl)
     end
   end
-  if apply and #changes > 0 then
-    redis.call('HSET', key, unpack(changes))
-  end
-  return true
+  return changes
 end
 
+local function set(key, changes)
+  if #changes > 0 then
+    redis.call('HSET', key, unpack(changes))
+  end
+end
+
+-- Adds a cost to what is spent, everywhere or, when that would leave the range, nowhere. Returns false then, else what it left in the day.
 local function charge_all(daily, monthly, session, fields, cost)
   local h, l = split(cost)
   if h == 0 and l == 0 then
-    return true
+    return {}
   end
   local nodes, sessions = {}, {}
   for _, field in ipairs(fields) do
@@ -122,13 +125,14 @@ local function charge_all(daily, monthly, session, fields, cost)
       nodes[#nodes + 1] = field
     end
   end
-  if not (charge(daily, nodes, h, l, false) and charge(monthly, nodes, h, l, false) and charge(session, sessions, h, l, false)) then
+  local days, months, lives = more(daily, nodes, h, l), more(monthly, nodes, h, l), more(session, sessions, h, l)
+  if not (days and months and lives) then
     return false
   end
-  charge(daily, nodes, h, l, true)
-  charge(monthly, nodes, h, l, true)
-  charge(session, sessions, h, l, true)
-  return true
+  set(daily, days)
+  set(monthly, months)
+  set(session, lives)
+  return days
 end
 
 -- Cells exist from their first use on, so that every figure can be seen; a new period is remembered, and forgotten in its time.
@@ -160,10 +164,12 @@ local function hold_fields(hold)
   return fields
 end
 
--- Moves a hold from held to spent; false when that would leave the range, and then nothing has changed.
+-- Moves a hold from held to spent. Returns false when that would leave the range, and then nothing has changed; else what it left in the day's spent and in held,
+-- each {field, amount, ...}; what is not in them it did not change, or took away.
 local function release(keys, id, hold, cost)
   local fields = hold_fields(hold)
-  if not charge_all(keys.daily, keys.monthly, keys.session, fields, cost) then
+  local days = charge_all(keys.daily, keys.monthly, keys.session, fields, cost)
+  if not days then
     return false
   end
   local names = held_names(hold[2], fields)
@@ -187,14 +193,11 @@ local function release(keys, id, hold, cost)
       changes[#changes + 1] = text(h, l)
     end
   end
-  if #changes > 0 then
-    redis.call('HSET', keys.held, unpack(changes))
-  end
+  set(keys.held, changes)
   if #gone > 0 then
     redis.call('HDEL', keys.held, unpack(gone))
   end
   redis.call('HDEL', keys.holds, id)
   redis.call('ZREM', keys.expiry, id)
-  return true
+  return days, changes
 end
-

@@ -20,7 +20,7 @@ internal static class BreakdownSql
         var kind = SumKinds.Of(query.By, UsageSums.Kept);
         if (kind is not (null or SumKind.Session) && UsageSums.Lag(connection) > UsageSums.MaxTail)
         {
-            kind = kind == SumKind.Plain ? SumKind.Session : null;
+            kind = kind is SumKind.Plain or SumKind.SessionAlone ? SumKind.Session : null;
         }
         var range = BreakdownRange.Of(query.From, query.To, wholeDays: kind is not null);
         var sources = new List<string>();
@@ -30,14 +30,14 @@ internal static class BreakdownSql
             var (summed, tail) = kind == SumKind.Session
                 ? ($"gateway_usage_daily WHERE {org}", LedgerSchema.Tail)
                 : ($"gateway_usage_sums WHERE kind = {(int)kind!} AND {SummedOrg(query.OrgId)}", UsageSums.Tail);
-            sources.Add($"SELECT {Columns(query, rolledUp: true)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {summed} AND {Days}");
-            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {tail} AND {(query.OrgId is null ? "1" : org)} AND {Days}");
+            sources.Add($"SELECT {Columns(query, kind)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {summed} AND {Days}");
+            sources.Add($"SELECT {Columns(query, null)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {tail} AND {(query.OrgId is null ? "1" : org)} AND {Days}");
             command.Parameters.AddWithValue("$first", range.FirstDay.ToString("O"));
             command.Parameters.AddWithValue("$end", range.EndDay.ToString("O"));
         }
         foreach (var (from, to) in range.Parts)
         {
-            sources.Add($"SELECT {Columns(query, rolledUp: false)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage WHERE {org} AND ts >= {from} AND ts < {to}");
+            sources.Add($"SELECT {Columns(query, null)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage WHERE {org} AND ts >= {from} AND ts < {to}");
         }
         if (sources.Count == 0) return [];
         if (query.By.Contains(BreakdownDimension.Tag))
@@ -65,24 +65,25 @@ internal static class BreakdownSql
 
     static string SummedOrg(string? orgId) => orgId is null ? "1" : "org_id = $org";
 
-    static string Columns(BreakdownQuery query, bool rolledUp) =>
-        string.Concat(query.By.Select((dimension, i) => $"{Column(dimension, rolledUp)} AS d{i}, "));
+    /// <param name="sums">The kind of the sums, or null for records.</param>
+    static string Columns(BreakdownQuery query, SumKind? sums) =>
+        string.Concat(query.By.Select((dimension, i) => $"{Column(dimension, sums)} AS d{i}, "));
 
-    static string Column(BreakdownDimension dimension, bool rolledUp) => dimension switch
+    static string Column(BreakdownDimension dimension, SumKind? sums) => dimension switch
     {
         BreakdownDimension.Model => "model",
         BreakdownDimension.Provider => "provider",
         BreakdownDimension.Key => "key_id",
         BreakdownDimension.Day => "period_day",
-        BreakdownDimension.Team => Optional("team_id", rolledUp),
-        BreakdownDimension.Runner => Optional("runner_id", rolledUp),
-        BreakdownDimension.Session => Optional("session_id", rolledUp),
-        BreakdownDimension.Hour => rolledUp ? "CAST(bucket AS INTEGER)" : "ts / 3600000",
-        BreakdownDimension.Tag => rolledUp ? "tag_value(bucket, $tag)" : "tag_value(tags, $tag)",
+        BreakdownDimension.Team => Optional("team_id", sums),
+        BreakdownDimension.Runner => Optional("runner_id", sums),
+        BreakdownDimension.Session => Optional(sums == SumKind.SessionAlone ? "bucket" : "session_id", sums),
+        BreakdownDimension.Hour => sums is not null ? "CAST(bucket AS INTEGER)" : "ts / 3600000",
+        BreakdownDimension.Tag => sums is not null ? "tag_value(bucket, $tag)" : "tag_value(tags, $tag)",
         _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "not a dimension"),
     };
 
-    static string Optional(string column, bool rolledUp) => rolledUp ? $"nullif({column}, '')" : column;
+    static string Optional(string column, SumKind? sums) => sums is not null ? $"nullif({column}, '')" : column;
 
     static List<BreakdownRow> ReadRows(SqliteCommand command, IReadOnlyList<BreakdownDimension> by)
     {

@@ -4,7 +4,7 @@ namespace CurateMe.Ledger.Sqlite;
 /// The tables of ledger.db. An insert appends to the records and to the end of two indexes, as ids and times grow: few pages change per batch.
 /// <c>gateway_usage_daily</c> holds the sums of all records up to the number in <c>gateway_usage_rolled_up</c>; those after it, at most
 /// <see cref="RollUpEvery"/> and a batch, are added by the queries, which see both tables as of one moment. Money and counts are integers;
-/// <c>cost_usd</c> is for the eyes of whoever opens the file.
+/// the view <c>gateway_usage_usd</c> has dollars and months for the eyes of whoever opens the file.
 /// </summary>
 internal static class LedgerSchema
 {
@@ -93,10 +93,27 @@ internal static class LedgerSchema
         INSERT INTO ledger_syncs VALUES (0);
         """,
         UsageSums.Schema,
+        // As generated columns they were computed for every record that was stored.
+        """
+        ALTER TABLE gateway_usage DROP COLUMN cost_usd;
+        ALTER TABLE gateway_usage DROP COLUMN period_month;
+        CREATE VIEW gateway_usage_usd AS SELECT *, substr(period_day, 1, 7) AS period_month,
+          printf('%s%d.%09d', iif(cost_nano_usd < 0, '-', ''), abs(cost_nano_usd) / 1000000000, abs(cost_nano_usd) % 1000000000) AS cost_usd FROM gateway_usage;
+        """,
+        UsageSums.Again,
     ];
 
-    internal static string Insert { get; } =
-        $"INSERT INTO gateway_usage ({Columns}) VALUES (?{string.Concat(Enumerable.Repeat(",?", ColumnCount - 1))}) ON CONFLICT (request_id) DO NOTHING";
+    /// <summary>
+    /// Stores so many records, those that are there already excepted. <c>OR FAIL</c>: the writer gives up the whole transaction anyway, and so SQLite need not
+    /// keep what it would want to undo the one statement.
+    /// </summary>
+    internal static string Insert(int rows) =>
+        $"INSERT OR FAIL INTO gateway_usage ({Columns}) VALUES {string.Join(',', Enumerable.Repeat($"(?{string.Concat(Enumerable.Repeat(",?", ColumnCount - 1))})", rows))} ON CONFLICT (request_id) DO NOTHING";
+
+    /// <summary>Whether a record is there and came after this number.</summary>
+    internal const string CameAfter = "SELECT 1 FROM gateway_usage WHERE request_id = $id AND seq > $before";
+
+    internal const string Newest = "SELECT coalesce(max(seq), 0) FROM gateway_usage";
 
     internal const string RollUp =
         $"""

@@ -15,16 +15,18 @@ internal sealed unsafe partial class RawStatement : IDisposable
     const string Library = "e_sqlite3";
 
     // A row's texts: 14 of at most UsageRecord.MaxIdBytes, the tags and the JSON of rare units.
-    const int ScratchBytes = 8 << 10;
+    const int ScratchBytesPerRow = 8 << 10;
 
     readonly sqlite3 _db;
     readonly sqlite3_stmt _statement;
     readonly nint _handle;
-    readonly byte[] _scratch = GC.AllocateUninitializedArray<byte>(ScratchBytes, pinned: true);
+    readonly byte[] _scratch;
     int _used;
 
-    internal RawStatement(sqlite3 db, string sql)
+    /// <param name="rows">Rows that it takes at once.</param>
+    internal RawStatement(sqlite3 db, string sql, int rows = 1)
     {
+        _scratch = GC.AllocateUninitializedArray<byte>(rows * ScratchBytesPerRow, pinned: true);
         _db = db;
         Check(raw.sqlite3_prepare_v3(db, sql, raw.SQLITE_PREPARE_PERSISTENT, out _statement));
         _handle = _statement.DangerousGetHandle();

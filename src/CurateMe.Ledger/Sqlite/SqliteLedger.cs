@@ -104,7 +104,10 @@ public sealed class SqliteLedger : IUsageLedger
     }
 
     public Task<UsageRecord?> FindAsync(string orgId, RequestId id, CancellationToken ct) =>
-        ReadAsync(connection => UsageSql.Find(connection, orgId, id), ct);
+        ReadAsync(connection => UsageSql.Find(connection, orgId, [id]).SingleOrDefault(), ct);
+
+    public Task<IReadOnlyList<UsageRecord>> FindManyAsync(string orgId, IReadOnlyCollection<RequestId> ids, CancellationToken ct) =>
+        ReadAsync<IReadOnlyList<UsageRecord>>(connection => UsageSql.Find(connection, orgId, ids), ct);
 
     public Task<UsagePage> QueryAsync(UsageQuery query, CancellationToken ct)
     {

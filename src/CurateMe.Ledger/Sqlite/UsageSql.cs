@@ -6,13 +6,19 @@ namespace CurateMe.Ledger.Sqlite;
 /// <summary>The queries for records. The tenant is in every WHERE clause (I10).</summary>
 internal static class UsageSql
 {
-    internal static UsageRecord? Find(SqliteConnection connection, string orgId, RequestId id)
+    internal static List<UsageRecord> Find(SqliteConnection connection, string orgId, IReadOnlyCollection<RequestId> ids)
     {
         using var command = connection.CreateCommand();
         command.CommandText = $"SELECT {LedgerSchema.Columns} FROM gateway_usage WHERE request_id = $id AND org_id = $org";
-        command.Parameters.AddWithValue("$id", id.ToString());
+        var wanted = command.Parameters.Add("$id", SqliteType.Text);
         command.Parameters.AddWithValue("$org", orgId);
-        return UsageRows.ReadAll(command).SingleOrDefault();
+        List<UsageRecord> found = [];
+        foreach (var id in ids)
+        {
+            wanted.Value = id.ToString();
+            found.AddRange(UsageRows.ReadAll(command));
+        }
+        return found;
     }
 
     internal static UsagePage Query(SqliteConnection connection, UsageQuery query, UsageCursor? after)

@@ -1,6 +1,4 @@
-using System.Text;
 using CurateMe.Ledger.Records;
-using CurateMe.Ledger.Pricing;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -10,13 +8,13 @@ namespace CurateMe.Ledger.Sqlite;
 internal sealed class UsageWriter : IDisposable
 {
     readonly SqliteConnection _connection;
-    readonly RawStatement _begin, _commit, _rollback, _insert, _rollUp, _rollUpGroup, _rolledUp;
+    readonly RecordInserts _inserts;
+    readonly RawStatement _begin, _commit, _rollback, _rollUp, _rollUpGroup, _rolledUp, _sumGroup, _summed;
     readonly RollUpTail _tail = new();
+    readonly SumsTail _sums = new();
     readonly List<UsageRecord> _added = [];
-    bool _tailIsAll;
-    long _lag;
-    DateOnly _day;
-    string _dayText = "0001-01-01";
+    bool _tailIsAll, _sumsAreAll;
+    long _lag, _sumsFrom;
 
     internal UsageWriter(SqliteConnection connection)
     {
@@ -25,10 +23,12 @@ internal sealed class UsageWriter : IDisposable
         _begin = new RawStatement(db, "BEGIN IMMEDIATE");
         _commit = new RawStatement(db, "COMMIT");
         _rollback = new RawStatement(db, "ROLLBACK");
-        _insert = new RawStatement(db, LedgerSchema.Insert);
+        _inserts = new RecordInserts(connection);
         _rollUp = new RawStatement(db, LedgerSchema.RollUp);
         _rollUpGroup = new RawStatement(db, LedgerSchema.RollUpGroup);
         _rolledUp = new RawStatement(db, LedgerSchema.RolledUp);
+        _sumGroup = new RawStatement(db, UsageSums.AddGroup);
+        _summed = new RawStatement(db, UsageSums.SummedAsRolledUp);
         _lag = LedgerSchema.RollUpEvery; // whatever the last process left is rolled up with the first batch
     }
 
@@ -43,19 +43,15 @@ internal sealed class UsageWriter : IDisposable
             _added.Clear();
             var due = _lag >= LedgerSchema.RollUpEvery;
             if (due) RollUp();
-            for (var i = 0; i < batch.Count; i++)
-            {
-                if (Insert(batch[i])) _added.Add(batch[i]);
-            }
+            _inserts.Run(batch, _added);
             _commit.Run();
             Committed(due);
             return _added.Count;
         }
         catch
         {
-            _insert.Forget();
-            _rollUpGroup.Forget();
-            if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0) _rollback.Run(); // a full disk has already rolled back
+            _inserts.Forget();
+            RollBack();
             throw;
         }
     }
@@ -70,7 +66,7 @@ internal sealed class UsageWriter : IDisposable
         }
         catch
         {
-            if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0) _rollback.Run();
+            RollBack();
             throw;
         }
         finally
@@ -79,39 +75,90 @@ internal sealed class UsageWriter : IDisposable
         }
     }
 
-    /// <inheritdoc cref="UsageSums.SumStretch"/>
+    /// <summary>Brings the sums up to the newest record, or a stretch nearer to it.</summary>
+    /// <returns>Whether there is more to do.</returns>
     internal bool SumStretch()
     {
         try
         {
-            return UsageSums.SumStretch(_connection);
+            RollUpNow();
+            if (UsageSums.Through(_connection) < _sumsFrom)
+            {
+                UsageSums.SumStretch(_connection, _sumsFrom);
+                return true;
+            }
+            WriteSums();
+            return false;
         }
         catch
         {
-            if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0) _rollback.Run();
+            RollBack();
             throw;
         }
     }
 
     public void Dispose()
     {
-        foreach (var statement in (RawStatement[])[_begin, _commit, _rollback, _insert, _rollUp, _rollUpGroup, _rolledUp]) statement.Dispose();
+        foreach (var statement in (RawStatement[])[_begin, _commit, _rollback, _rollUp, _rollUpGroup, _rolledUp, _sumGroup, _summed]) statement.Dispose();
+        _inserts.Dispose();
         _connection.Dispose();
+    }
+
+    void WriteSums()
+    {
+        if (_sums.Count == 0) return;
+        _begin.Run();
+        _sums.Write(_sumGroup);
+        _summed.Run();
+        _commit.Run();
+        _sums.Clear();
+    }
+
+    void RollUpNow()
+    {
+        if (_lag == 0) return;
+        _begin.Run();
+        RollUp();
+        _commit.Run();
+        _added.Clear();
+        Committed(rolledUp: true);
+    }
+
+    void RollBack()
+    {
+        _rollUpGroup.Forget();
+        _sumGroup.Forget();
+        if (raw.sqlite3_get_autocommit(_connection.Handle!) == 0) _rollback.Run(); // a full disk has already rolled back
     }
 
     // Should this fail in the middle, the table is asked again.
     void Committed(bool rolledUp)
     {
-        var all = rolledUp || _tailIsAll;
+        var tailWasAll = _tailIsAll;
         _tailIsAll = false;
         if (rolledUp)
         {
+            Remember(tailWasAll);
             _tail.Clear();
             _lag = 0;
         }
         _lag += _added.Count;
         foreach (var record in _added) _tail.Add(record);
-        _tailIsAll = all;
+        _tailIsAll = rolledUp || tailWasAll;
+    }
+
+    // What the roll-up got is remembered for the sums. Where that is not all, or too much, the sums get everything up to here from the table.
+    void Remember(bool tailIsAll)
+    {
+        var all = _sumsAreAll && tailIsAll;
+        _sumsAreAll = false;
+        if (all) _tail.AddTo(_sums);
+        if (!all || _sums.Count > SumsTail.MaxGroups)
+        {
+            _sums.Clear();
+            _sumsFrom = UsageSums.Number(_connection, "SELECT through FROM gateway_usage_rolled_up");
+        }
+        _sumsAreAll = true;
     }
 
     // The first time it is also what the last process left, which only the table knows.
@@ -126,61 +173,5 @@ internal sealed class UsageWriter : IDisposable
             _rollUp.Run();
         }
         _rolledUp.Run();
-    }
-
-    bool Insert(UsageRecord record)
-    {
-        var insert = _insert;
-        record.Id.Format(insert.Text(1, RequestId.Length));
-        insert.Text(2, record.OrgId);
-        insert.Text(3, record.TeamId);
-        insert.Text(4, record.KeyId);
-        insert.Text(5, record.RunnerId);
-        insert.Text(6, record.SessionId);
-        insert.Text(7, record.Provider);
-        insert.Text(8, record.Model);
-        insert.Text(9, record.RequestedModel);
-        insert.Text(10, record.Endpoint);
-        insert.Integer(11, record.Stream ? 1 : 0);
-        insert.Text(12, record.Status.Name());
-        insert.Integer(13, record.StatusCode);
-        BindCounts(insert, in record.Usage);
-        insert.Integer(21, record.Hold.Value);
-        insert.Integer(22, record.Cost.Value);
-        insert.Text(23, record.PriceVersion);
-        insert.Text(24, record.Tier.Name());
-        insert.Text(25, record.Source.Name());
-        insert.Integer(26, record.LatencyMs);
-        insert.Integer(27, record.TtftMs);
-        BindHash(insert, record.PromptHash);
-        insert.Text(29, record.ClientIp);
-        insert.Text(30, record.Tags);
-        insert.Text(31, DayText(record.Day));
-        insert.Integer(32, record.Timestamp.ToUnixTimeMilliseconds());
-        insert.Run();
-        return insert.Changes > 0;
-    }
-
-    static void BindCounts(RawStatement insert, in UsageCounts usage)
-    {
-        insert.Integer(14, usage.PromptTokens);
-        insert.Integer(15, usage.CompletionTokens);
-        insert.Integer(16, usage[BilledUnit.ReasoningToken]);
-        insert.Integer(17, usage[BilledUnit.CachedInputToken]);
-        insert.Integer(18, usage[BilledUnit.CacheWrite5mToken]);
-        insert.Integer(19, usage[BilledUnit.CacheWrite1hToken]);
-        insert.Text(20, UnitCounts.RestToJson(in usage));
-    }
-
-    static void BindHash(RawStatement insert, ulong hash)
-    {
-        hash.TryFormat(insert.Text(28, 16), out _, "x16");
-    }
-
-    string DayText(DateOnly day)
-    {
-        if (day == _day) return _dayText;
-        _day = day;
-        return _dayText = day.ToString("O");
     }
 }

@@ -1,20 +1,18 @@
-using System.IO.Pipelines;
-
 namespace CurateMe.Resp;
 
 internal enum SendResult { Queued, Closed, Full }
 
 /// <summary>
-/// One socket, from the end of its dial to its loss. Callers append their commands to a pipe under a short lock; one loop hands to the socket whatever
-/// has gathered, another reads replies and matches them to the queue of commands, first in, first out.
+/// One socket, from the end of its dial to its loss. Callers append their commands to a buffer under a short lock; one that finds nobody sending hands to the
+/// socket whatever has gathered, and goes on while more comes. A loop reads replies and matches them to the queue of commands, first in, first out.
 /// </summary>
 internal sealed class RespConnection
 {
-    private static readonly PipeOptions Output = new(pauseWriterThreshold: 0, resumeWriterThreshold: 0, minimumSegmentSize: 32 << 10, useSynchronizationContext: false);
+    /// <summary>How often a caller sends on for others before the thread pool takes over.</summary>
+    private const int MostRounds = 8;
 
     private readonly Lock _gate = new();
     private readonly Queue<RespRequest> _pending = new();
-    private readonly Pipe _output = new(Output);
     private readonly ReplyReader _replies;
     private readonly Stream _stream;
     private readonly RespOptions _options;
@@ -26,7 +24,14 @@ internal sealed class RespConnection
     private long _handed;
     private long _lastByteAt;
     private long _latencyTicks;
+    private CommandBuffer _gathered;
+    private CommandBuffer _sent;
+    private bool _isSending;
     private bool _isClosed;
+
+    // What is sent by those whose replies are being handed out goes out together.
+    [ThreadStatic]
+    private static RespConnection? t_dispatching;
 
     /// <param name="pushed">Where push messages go. When given, the connection is for subscriptions, and RESP2 messages and refusals to subscribe go there as well.</param>
     public RespConnection(Stream stream, RespAddress address, RespOptions options, Action<RespConnection, RespReply>? pushed)
@@ -49,7 +54,6 @@ internal sealed class RespConnection
 
     public void Start()
     {
-        _ = WriteLoopAsync();
         _ = ReadLoopAsync();
         var period = TimeSpan.FromTicks(Math.Min(_options.CommandTimeout.Ticks, _options.HeartbeatInterval.Ticks) / 4);
         if (period < TimeSpan.FromMilliseconds(1))
@@ -72,9 +76,12 @@ internal sealed class RespConnection
             if (prefix is not null)
                 Append(prefix);
             Append(request);
-            Flush();
-            return SendResult.Queued;
+            if (_isSending || t_dispatching == this)
+                return SendResult.Queued;
+            _isSending = true;
         }
+        _ = SendAsync();
+        return SendResult.Queued;
     }
 
     /// <summary>For a connection that is not yet, or not only, in the hands of callers.</summary>
@@ -98,9 +105,12 @@ internal sealed class RespConnection
             if (_isClosed)
                 return;
             Append(command.Written);
-            Flush();
+            command.Release();
+            if (_isSending)
+                return;
+            _isSending = true;
         }
-        command.Release();
+        _ = SendAsync();
     }
 
     public void Close(RespException reason)
@@ -113,7 +123,6 @@ internal sealed class RespConnection
             _isClosed = true;
             pending = [.. _pending];
             _pending.Clear();
-            _output.Writer.Complete();
             _sweep?.Dispose();
         }
         _stream.Dispose();
@@ -144,48 +153,41 @@ internal sealed class RespConnection
 
     private void Append(ReadOnlySpan<byte> bytes)
     {
-        while (!bytes.IsEmpty)
-        {
-            var span = _output.Writer.GetSpan();
-            var part = bytes[..Math.Min(span.Length, bytes.Length)];
-            part.CopyTo(span);
-            _output.Writer.Advance(part.Length);
-            _appended += part.Length;
-            bytes = bytes[part.Length..];
-        }
+        _gathered.WriteRaw(bytes);
+        _appended += bytes.Length;
     }
 
-    /// <summary>Wakes the write loop; never waits, as the pipe has no threshold and MaxPendingBytes was checked.</summary>
-    private void Flush()
-    {
-        var flushed = _output.Writer.FlushAsync();
-        if (!flushed.IsCompleted)
-            throw new InvalidOperationException("The output pipe has a threshold.");
-    }
-
-    private async Task WriteLoopAsync()
+    /// <summary>By whoever set <see cref="_isSending"/>. Runs on the caller's thread until the socket takes no more or others keep it busy.</summary>
+    private async Task SendAsync()
     {
         try
         {
-            while (true)
+            for (var round = 0; TakeGathered(); round++)
             {
-                var gathered = await _output.Reader.ReadAsync();
-                foreach (var segment in gathered.Buffer)
-                {
-                    // Counted before the write: a write that fails may have left the machine.
-                    Volatile.Write(ref _handed, _handed + segment.Length);
-                    await _stream.WriteAsync(segment);
-                }
-                _output.Reader.AdvanceTo(gathered.Buffer.End);
-                if (gathered.IsCompleted)
-                    break;
+                if (round == MostRounds)
+                    await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+                await _stream.WriteAsync(_sent.Memory);
             }
         }
         catch (Exception e)
         {
             Close(Lost(e));
         }
-        _output.Reader.Complete();
+    }
+
+    private bool TakeGathered()
+    {
+        lock (_gate)
+        {
+            _sent.Clear();
+            _isSending = _gathered.Length > 0 && !_isClosed;
+            if (!_isSending)
+                return false;
+            (_gathered, _sent) = (_sent, _gathered);
+            // Counted before the write: a write that fails may have left the machine.
+            Volatile.Write(ref _handed, _handed + _sent.Length);
+            return true;
+        }
     }
 
     private async Task ReadLoopAsync()
@@ -218,15 +220,33 @@ internal sealed class RespConnection
     {
         var now = _time.GetTimestamp();
         Volatile.Write(ref _lastByteAt, now);
-        while (_replies.TryRead(out var reply))
+        t_dispatching = this;
+        try
         {
-            if (reply.Kind == RespKind.Attribute)
-                continue;
-            if (reply.Kind == RespKind.Push || (_pushed is not null && (IsMessage(reply) || (reply.IsError && !IsOwing))))
-                _pushed?.Invoke(this, reply);
-            else
-                Answer(reply, now);
+            while (_replies.TryRead(out var reply))
+                Dispatch(reply, now);
         }
+        finally
+        {
+            t_dispatching = null;
+        }
+        lock (_gate)
+        {
+            if (_isSending || _gathered.Length == 0)
+                return;
+            _isSending = true;
+        }
+        _ = SendAsync();
+    }
+
+    private void Dispatch(in RespReply reply, long now)
+    {
+        if (reply.Kind == RespKind.Attribute)
+            return;
+        if (reply.Kind == RespKind.Push || (_pushed is not null && (IsMessage(reply) || (reply.IsError && !IsOwing))))
+            _pushed?.Invoke(this, reply);
+        else
+            Answer(reply, now);
     }
 
     private bool IsOwing

@@ -72,6 +72,22 @@ internal sealed class RespRequest : IValueTaskSource<RespReply>
             _command.Write(args[i]);
     }
 
+    public void Encode(RespClient client, RespScript script, RespWords keys, ReadOnlySpan<RespArg> args, RespWords? more, bool inline)
+    {
+        _core.RunContinuationsAsynchronously = !inline;
+        Client = client;
+        Script = script;
+        Slot = client.IsCluster ? keys.FirstSlot : -1;
+        _command.WriteHeader((byte)'*', 3 + keys.Count + args.Length + (more?.Count ?? 0));
+        _command.WriteRaw(script.Call);
+        _command.Write(keys.Count);
+        _command.WriteRaw(keys.Encoded);
+        for (var i = 0; i < args.Length; i++)
+            _command.Write(args[i]);
+        if (more is not null)
+            _command.WriteRaw(more.Encoded);
+    }
+
     /// <summary>Turns EVALSHA into EVAL, which also leaves the script loaded, for a server that does not have it.</summary>
     public void FallBackToSource()
     {
@@ -109,14 +125,17 @@ internal sealed class RespRequest : IValueTaskSource<RespReply>
         if (Interlocked.Exchange(ref _done, 1) != 0)
             return;
         _reusable = true;
+        _core.RunContinuationsAsynchronously = true;
         _core.SetException(error);
     }
 
     /// <summary>By anyone: the owner keeps the request and finds it done.</summary>
     public void End(Exception error)
     {
-        if (Interlocked.Exchange(ref _done, 1) == 0)
-            _core.SetException(error);
+        if (Interlocked.Exchange(ref _done, 1) != 0)
+            return;
+        _core.RunContinuationsAsynchronously = true; // whoever ends it may hold a lock
+        _core.SetException(error);
     }
 
     RespReply IValueTaskSource<RespReply>.GetResult(short token)
@@ -149,6 +168,7 @@ internal sealed class RespRequest : IValueTaskSource<RespReply>
         FirstSentAt = 0;
         _reusable = false;
         _core.Reset();
+        _core.RunContinuationsAsynchronously = true;
         Volatile.Write(ref _done, 0);
         client?.Requests.Return(this);
     }

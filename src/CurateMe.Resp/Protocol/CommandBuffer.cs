@@ -4,7 +4,7 @@ using System.Text;
 
 namespace CurateMe.Resp;
 
-/// <summary>One encoded command in a rented array that is kept from use to use.</summary>
+/// <summary>Encoded commands, one or several, in a rented array that is kept from use to use.</summary>
 internal struct CommandBuffer
 {
     private const int InitialBytes = 1 << 10;
@@ -14,6 +14,8 @@ internal struct CommandBuffer
     private int _length;
 
     public readonly ReadOnlySpan<byte> Written => _bytes.AsSpan(0, _length);
+
+    public readonly ReadOnlyMemory<byte> Memory => _bytes.AsMemory(0, _length);
 
     public readonly int Length => _length;
 

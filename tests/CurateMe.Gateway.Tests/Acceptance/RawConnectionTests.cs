@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Globalization;
 using System.Text;
 using CurateMe.Testing;
@@ -88,7 +89,16 @@ public sealed class RawConnectionTests
         await client.SendAsync(RawClient.Request(key, Chat.Body())[..^10]);
         client.FinishSending();
 
-        var text = await client.ReadAsync();
+        string text;
+        try
+        {
+            text = await client.ReadAsync();
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            // The server may cut off what it did not get whole.
+            text = "";
+        }
 
         Assert.True(text.Length == 0 || text.StartsWith("HTTP/1.1 400", StringComparison.Ordinal), text);
         Assert.Empty(await rig.AssertBooksAsync());

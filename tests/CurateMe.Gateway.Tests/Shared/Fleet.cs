@@ -143,6 +143,24 @@ sealed class Fleet : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits, for at most a minute, until no record is on its way to the ledger.</summary>
+    internal async Task RecordedAsync()
+    {
+        var last = "";
+        await UntilAsync(
+            async () =>
+            {
+                for (var i = 0; i < _replicas.Count; i++)
+                {
+                    var health = await HealthAsync(i);
+                    last = health.ToString();
+                    if (health.GetProperty("dlq_depth").GetInt64() != 0 || health.GetProperty("queue_depth").GetInt64() != 0) return false;
+                }
+                return true;
+            },
+            () => last);
+    }
+
     /// <summary>Waits until both stores are there, nothing is held or waits, and the counters say what the ledger says.</summary>
     /// <returns>The org's records.</returns>
     internal async Task<List<(string Id, long Cost, string Source)>> SettledAsync(string org)
@@ -171,9 +189,41 @@ sealed class Fleet : IAsyncDisposable
                     return false;
                 }
             },
-            () => $"counters {day}, ledger {records.Sum(static r => r.Cost)} in {records.Count} records; {last}\n{string.Join('\n', _replicas.Select(static r => r.Output[^Math.Min(r.Output.Length, 2000)..]))}",
-            TimeSpan.FromMinutes(3));
+            () => $"counters {day}, ledger {records.Sum(static r => r.Cost)} in {records.Count} records; {last}",
+            TimeSpan.FromMinutes(3),
+            async () => string.Join('\n', [await HoldsAsync(org), .. await Task.WhenAll(_replicas.Select(StoryAsync))]));
         return records;
+    }
+
+    // What is held, by whom, and whether the provider was asked.
+    async Task<string> HoldsAsync(string org)
+    {
+        if (Redis is null) return "";
+        await using var client = await Redis.ConnectAsync();
+        var holds = await client.ExecuteAsync(["HGETALL", $"gateway:holds:{{{org}}}"], CancellationToken.None);
+        var lines = new List<string>();
+        for (var i = 0; i + 1 < holds.Count; i += 2)
+        {
+            var id = holds[i].AsString()!;
+            var left = await client.ExecuteAsync(["ZSCORE", $"gateway:expiry:{{{org}}}", id], CancellationToken.None);
+            lines.Add($"hold {id} until {left.AsString()}: billed {Simulator.Bill.Entries.Any(e => e.RequestId == id)}; {string.Concat(System.Text.Encoding.Latin1.GetString(holds[i + 1].AsSpan()).Where(c => c is >= ' ' and < (char)127))}");
+        }
+        lines.Add((await client.ExecuteAsync(["HGETALL", $"gateway:state:{{{org}}}"], CancellationToken.None)).ToString());
+        return string.Join('\n', lines);
+    }
+
+    // What a replica knows of why something does not come true.
+    async Task<string> StoryAsync(Replica replica)
+    {
+        var at = _replicas.IndexOf(replica);
+        try
+        {
+            return $"replica {at}: {await HealthAsync(at)}\n{await AdminAsync(HttpMethod.Get, "/gateway/admin/errors?source=gateway", replica: at)}\n{replica.Output[^Math.Min(replica.Output.Length, 1000)..]}";
+        }
+        catch (Exception e) when (e is HttpRequestException or Xunit.Sdk.XunitException)
+        {
+            return $"replica {at}: {e.Message}\n{replica.Output}";
+        }
     }
 
     /// <summary>Whatever the simulator billed is in the ledger, at the bill's cost or, where presumed, not below it.</summary>
@@ -192,11 +242,11 @@ sealed class Fleet : IAsyncDisposable
         JsonDocument.Parse(await Http.GetStringAsync(new Uri(_replicas[replica].Address, "/health"))).RootElement.Clone();
 
     /// <summary>Waits until it comes true, for at most a minute, or as long as said.</summary>
-    internal static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what, TimeSpan? most = null)
+    internal static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what, TimeSpan? most = null, Func<Task<string>>? story = null)
     {
         for (var waited = Stopwatch.StartNew(); !await condition(); await Task.Delay(100))
         {
-            if (waited.Elapsed > (most ?? TimeSpan.FromMinutes(1))) throw new TimeoutException("Waited in vain: " + what());
+            if (waited.Elapsed > (most ?? TimeSpan.FromMinutes(1))) throw new TimeoutException($"Waited in vain: {what()}{(story is null ? "" : "\n" + await story())}");
         }
     }
 

@@ -224,6 +224,21 @@ public sealed class ReconcilerTests
     }
 
     [Fact]
+    public async Task I6_Run_ManyThatTheCountersWereNotToldOf_AreConfirmedBeforeTheSum()
+    {
+        var counters = new FaultyCounters(new InProcessCounters(TimeProvider.System)) { Before = static operation => operation == "confirm" ? FaultyCounters.Away() : null };
+        await using var rig = LedgerRig.Make(counters: counters);
+        rig.Recorder.Start();
+        for (var i = 0; i < 1200; i++) await CallAsync(rig, 10);
+        await rig.Recorder.DrainAsync(Ct);
+        counters.Before = static _ => null;
+
+        var report = await RunAsync(rig);
+
+        Assert.All(report.Cells, cell => Assert.Equal((12_000, 12_000, 0), (cell.Before.Value, cell.After.Value, cell.Unrecorded.Value)));
+    }
+
+    [Fact]
     public async Task ResetDay_StaysInForceAndSpendGoesOn()
     {
         await using var rig = LedgerRig.Make();

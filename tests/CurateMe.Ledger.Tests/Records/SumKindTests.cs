@@ -7,7 +7,7 @@ public sealed class SumKindTests
 {
     [Fact]
     public void Numbers_AreStored_NeverChange() => Assert.Equal(
-        [("Session", 0), ("Hour", 1), ("Tags", 2), ("Plain", 3), ("Model", 4), ("Key", 5), ("Runner", 6), ("HourModel", 7), ("HourTeam", 8), ("TagsAlone", 9)],
+        [("Session", 0), ("Hour", 1), ("Tags", 2), ("Plain", 3), ("Model", 4), ("Key", 5), ("Runner", 6), ("HourModel", 7), ("HourTeam", 8), ("TagsAlone", 9), ("SessionAlone", 10)],
         Enum.GetValues<SumKind>().Select(kind => (kind.ToString(), (int)kind)));
 
     [Theory]
@@ -16,6 +16,8 @@ public sealed class SumKindTests
     [InlineData(SumKind.Key, BreakdownDimension.Team)]
     [InlineData(SumKind.Plain, BreakdownDimension.Model, BreakdownDimension.Key, BreakdownDimension.Day)]
     [InlineData(SumKind.Session, BreakdownDimension.Session, BreakdownDimension.Model)]
+    [InlineData(SumKind.SessionAlone, BreakdownDimension.Session)]
+    [InlineData(SumKind.SessionAlone, BreakdownDimension.Day, BreakdownDimension.Runner, BreakdownDimension.Session)]
     [InlineData(SumKind.HourTeam, BreakdownDimension.Hour, BreakdownDimension.Team)]
     [InlineData(SumKind.Hour, BreakdownDimension.Hour, BreakdownDimension.Team, BreakdownDimension.Model)]
     [InlineData(SumKind.TagsAlone, BreakdownDimension.Day, BreakdownDimension.Tag)]

@@ -58,6 +58,8 @@ public abstract partial class UsageLedgerContract
         [BreakdownDimension.Hour, BreakdownDimension.Model],
         [BreakdownDimension.Tag, BreakdownDimension.Day],
         [BreakdownDimension.Tag, BreakdownDimension.Hour],
+        [BreakdownDimension.Session],
+        [BreakdownDimension.Session, BreakdownDimension.Day, BreakdownDimension.Runner],
         [BreakdownDimension.Session, BreakdownDimension.Tag],
         [BreakdownDimension.Day, BreakdownDimension.Runner],
         [BreakdownDimension.Hour, BreakdownDimension.Day, BreakdownDimension.Team],

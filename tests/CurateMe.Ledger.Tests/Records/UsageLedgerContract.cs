@@ -84,6 +84,21 @@ public abstract partial class UsageLedgerContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task I10_FindMany_GivesThoseThatTheOrgHas()
+    {
+        var random = Records(5);
+        UsageRecord[] mine = [random.Make("org_a"), random.Make("org_a"), random.Make("org_a")];
+        var others = random.Make("org_b");
+        await Ledger.RecordAsync([mine[0], mine[1], others], Ct);
+
+        var found = await Ledger.FindManyAsync("org_a", [mine[0].Id, mine[2].Id, others.Id, mine[1].Id], Ct);
+
+        Assert.Equal(new[] { mine[0].Id, mine[1].Id }.Order(), found.Select(static r => r.Id).Order());
+        foreach (var record in found) AssertSame(record.Id == mine[0].Id ? mine[0] : mine[1], record);
+        Assert.Empty(await Ledger.FindManyAsync("org_a", [], Ct));
+    }
+
+    [Fact]
     public async Task Record_SameIdInOneBatchAndLater_IsStoredOnceAsItWasFirst()
     {
         var random = Records(3);

@@ -29,7 +29,7 @@ public abstract class RedisCountersContract : CounterStoreContract
 
     private protected int Rebuilds { get; private set; }
 
-    private protected async Task<RedisCounters> AnotherAsync(TimeSpan? redeliver = null)
+    private protected async Task<RedisCounters> AnotherAsync(TimeSpan? redeliver = null, TimeSpan? alone = null)
     {
         var client = await RespClient.ConnectAsync(await ServerAsync(), Ct);
         _clients.Add(client);
@@ -39,6 +39,7 @@ public abstract class RedisCountersContract : CounterStoreContract
             Replica = $"r{_clients.Count}",
             FullSweepEvery = TimeSpan.Zero,
             RedeliverAfter = redeliver ?? TimeSpan.FromMinutes(1),
+            MarkAlone = alone ?? TimeSpan.FromMinutes(1),
             Rebuild = async (org, epoch, ct) =>
             {
                 Rebuilds++;
@@ -126,6 +127,52 @@ public abstract class RedisCountersContract : CounterStoreContract
         Assert.Equal((first.Id, first.Cost, first.LatencyMs), (again.Id, again.Cost, again.LatencyMs));
         Assert.DoesNotContain(await store.ExpireAsync(100, Ct), r => r.OrgId == Ask.OrgId);
         Assert.Equal((50, 0), await AtAsync("org", PeriodKind.Month));
+    }
+
+    [Fact]
+    public async Task I6_Mark_AnotherReplicaReconciles_WaitsForIt()
+    {
+        var other = await AnotherAsync();
+        await SpentAsync(Ask.Whole(), 7);
+        var mark = await Store.MarkAsync(Ask.OrgId, Ct);
+        var waiting = other.MarkAsync(Ask.OrgId, Ct).AsTask();
+        await PassAsync(TimeSpan.FromMilliseconds(200));
+
+        await Store.AdjustAsync(mark, [new CellDelta(new CellName("org", PeriodKind.Day, Today), new NanoUsd(5))], Ct);
+
+        Assert.Equal(12, (await waiting).Spent[new CellName("org", PeriodKind.Day, Today)].Value);
+    }
+
+    [Fact]
+    public async Task I6_Mark_OfAReplicaThatIsGone_IsOvertaken()
+    {
+        var gone = await AnotherAsync(alone: TimeSpan.FromMilliseconds(100));
+        await SpentAsync(Ask.Whole(), 7);
+        var mark = await gone.MarkAsync(Ask.OrgId, Ct);
+
+        await Store.AdjustAsync(await Store.MarkAsync(Ask.OrgId, Ct), [], Ct);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await gone.AdjustAsync(mark, [], Ct));
+    }
+
+    [Fact]
+    public async Task I6_Mark_OfARebuild_WaitsForNobodyAndNobodyComesInBetween()
+    {
+        var builder = await AnotherAsync();
+        await SpentAsync(Ask.Whole(), 7);
+        var mark = await Store.MarkAsync(Ask.OrgId, Ct);
+        var (_, epoch) = await builder.BeginRebuildAsync(Ask.OrgId, force: true, Ct);
+
+        var first = await builder.MarkAsync(Ask.OrgId, Ct);
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await Store.AdjustAsync(mark, [], Ct));
+        var waiting = Store.MarkAsync(Ask.OrgId, Ct).AsTask();
+        await builder.AdjustAsync(first, [], Ct);
+        await PassAsync(TimeSpan.FromMilliseconds(200));
+        var second = await builder.MarkAsync(Ask.OrgId, Ct);
+        await builder.AdjustAsync(second, [], Ct);
+        await builder.OpenAsync(Ask.OrgId, epoch!, Ct);
+
+        Assert.Equal(second.Number + 1, (await waiting).Number);
     }
 
     [Fact]

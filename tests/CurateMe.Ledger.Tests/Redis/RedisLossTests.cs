@@ -11,32 +11,8 @@ using Xunit;
 namespace CurateMe.Ledger.Tests.Redis;
 
 /// <summary>Three replicas on one Redis that is flushed, restarted, restored from an old snapshot and taken away.</summary>
-public sealed class RedisLossTests : IAsyncLifetime
+public sealed class RedisLossTests() : RedisFleet("org_loss", count: 3)
 {
-    const long Price = 1_000;
-
-    readonly MemoryLedger _ledger = new();
-    readonly Wishes _ask = new("org_loss", () => TimeProvider.System.GetUtcNow());
-    RedisServer? _server;
-    RedisRig[] _replicas = [];
-
-    static CancellationToken Ct => TestContext.Current.CancellationToken;
-
-    static DateOnly Today => DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-
-    public async ValueTask InitializeAsync()
-    {
-        Assert.SkipUnless(RedisServer.IsInstalled, RedisServer.Missing);
-        _server = await RedisServer.StartAsync();
-        _replicas = await RedisRig.StartManyAsync(3, _server.Options, _ledger, Ct);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var replica in _replicas) await replica.DisposeAsync();
-        if (_server is not null) await _server.DisposeAsync();
-    }
-
     [Fact]
     public async Task I6_AC10_Flushed_CountersAreRebuiltBeforeAnyoneIsAdmitted()
     {
@@ -156,14 +132,6 @@ public sealed class RedisLossTests : IAsyncLifetime
         await AssertExactAsync((6 * Price) + (alone.Count * 400));
     }
 
-    BudgetPath Path(int fits) => _ask.Path(_ask.Org(daily: fits * Price), Wishes.Team(), Wishes.Key(), Wishes.Session());
-
-    async Task CommandAsync(string command)
-    {
-        await using var client = await _server!.ConnectAsync();
-        await client.ExecuteAsync([command], Ct);
-    }
-
     async Task<List<Hold>> TakeAsync(BudgetPath path, int count)
     {
         var holds = await TakeAllAsync(path, count);
@@ -188,17 +156,6 @@ public sealed class RedisLossTests : IAsyncLifetime
             }
         }, Ct)));
         return [.. holds.OfType<Hold>()];
-    }
-
-    static async Task SettleAsync(List<Hold> holds, long cost)
-    {
-        foreach (var hold in holds)
-        {
-            hold.NotBilled(200);
-            hold.Record.Status = RecordStatus.Settled;
-            hold.Record.Cost = new NanoUsd(cost);
-            await hold.DisposeAsync();
-        }
     }
 
     // Every replica has looked at the counters since the last change.

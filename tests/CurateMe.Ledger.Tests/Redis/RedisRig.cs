@@ -16,14 +16,22 @@ namespace CurateMe.Ledger.Tests.Redis;
 /// <summary>The money side of one replica of several: its own journal, one Redis and one ledger for all.</summary>
 sealed class RedisRig : IAsyncDisposable
 {
-    readonly TemporaryDirectory _directory = new();
+    readonly TemporaryDirectory? _own;
     readonly RespClient _client;
 
-    RedisRig(RespClient client, IUsageLedger ledger)
+    RedisRig(RespClient client, IUsageLedger ledger, int maxUnrecorded, string? directory, Func<RedisCounterOptions, RedisCounterOptions>? tune)
     {
         _client = client;
-        Journal = JournalFile.Open(new JournalOptions { Directory = _directory.Path, SegmentBytes = 1 << 20 });
-        Store = new RedisStore(client, Journal, ledger, new CounterResets(new MemoryConfigStore()), Events, TimeProvider.System, static o => new RedisCounterOptions { Replica = o.Replica, Rebuild = o.Rebuild, FullSweepEvery = TimeSpan.FromSeconds(1), RebuildWait = TimeSpan.FromSeconds(20) });
+        _own = directory is null ? new TemporaryDirectory() : null;
+        Journal = JournalFile.Open(new JournalOptions { Directory = directory ?? _own!.Path, SegmentBytes = 1 << 20 });
+        Store = new RedisStore(client, Journal, ledger, new CounterResets(new MemoryConfigStore()), Events, TimeProvider.System, o => (tune ?? (static o => o))(o with
+        {
+            Inline = true,
+            MaxUnrecorded = maxUnrecorded,
+            SkipLife = TimeSpan.FromSeconds(3),
+            FullSweepEvery = TimeSpan.FromSeconds(1),
+            RebuildWait = TimeSpan.FromSeconds(20),
+        }));
         Counters = new ResilientCounters(Store, Events, TimeProvider.System);
         Desk = new HoldDesk(Counters, Journal, TimeProvider.System);
         Recorder = new Recorder(Journal, ledger, Counters, LedgerRig.Quick, TimeProvider.System);
@@ -36,17 +44,23 @@ sealed class RedisRig : IAsyncDisposable
     internal HoldDesk Desk { get; }
     internal Recorder Recorder { get; }
 
-    internal static async Task<RedisRig> StartAsync(RespOptions options, IUsageLedger ledger, CancellationToken ct)
+    /// <param name="directory">Of an earlier life, stays the caller's; null for one of its own.</param>
+    internal static async Task<RedisRig> StartAsync(
+        RespOptions options, IUsageLedger ledger, CancellationToken ct, int maxUnrecorded = InProcessCounters.MaxUnrecorded, string? directory = null,
+        Func<RedisCounterOptions, RedisCounterOptions>? tune = null)
     {
-        var rig = new RedisRig(await RespClient.ConnectAsync(options with { CommandTimeout = TimeSpan.FromSeconds(1), MaxReconnectDelay = TimeSpan.FromMilliseconds(200) }, ct), ledger);
+        var client = await RespClient.ConnectAsync(options with { CommandTimeout = TimeSpan.FromSeconds(1), MaxReconnectDelay = TimeSpan.FromMilliseconds(200) }, ct);
+        var rig = new RedisRig(client, ledger, maxUnrecorded, directory, tune);
+        await rig.Desk.RecoverAsync();
+        rig.Store.NoteRecovered();
         await rig.Store.Replicas.StartAsync(ct);
         rig.Recorder.Start();
         return rig;
     }
 
-    internal static async Task<RedisRig[]> StartManyAsync(int count, RespOptions options, IUsageLedger ledger, CancellationToken ct)
+    internal static async Task<RedisRig[]> StartManyAsync(int count, RespOptions options, IUsageLedger ledger, CancellationToken ct, int maxUnrecorded = InProcessCounters.MaxUnrecorded)
     {
-        var rigs = await Task.WhenAll(Enumerable.Range(0, count).Select(_ => StartAsync(options, ledger, ct)));
+        var rigs = await Task.WhenAll(Enumerable.Range(0, count).Select(_ => StartAsync(options, ledger, ct, maxUnrecorded)));
         await Poll.UntilAsync(() => rigs.All(rig => rig.Store.Replicas.Alive.Count == count), "all replicas see each other");
         return rigs;
     }
@@ -63,6 +77,8 @@ sealed class RedisRig : IAsyncDisposable
             await Task.Delay(20, ct);
         }
         await Recorder.DrainAsync(ct);
+        await Store.CatchUpAsync(ct);
+        await Store.CatchUpAsync(ct);
         foreach (var org in Store.TakeLate()) await Store.Reconciler.RunAsync(org, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime), apply: true, ct);
     }
 
@@ -73,6 +89,6 @@ sealed class RedisRig : IAsyncDisposable
         await Store.DisposeAsync();
         await Journal.DisposeAsync();
         await _client.DisposeAsync();
-        _directory.Dispose();
+        _own?.Dispose();
     }
 }

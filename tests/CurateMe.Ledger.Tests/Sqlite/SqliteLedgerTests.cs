@@ -72,6 +72,28 @@ public sealed class SqliteLedgerTests : UsageLedgerContract
     }
 
     [Fact]
+    public async Task Open_FileFromBeforeTheSumsBySession_SumsUpWhatItHas()
+    {
+        var random = Records(35);
+        var all = await WriteHistoryAsync(random, 500);
+        await Ledger.MaintainAsync(Ct);
+        await Ledger.DisposeAsync();
+        Execute($"DELETE FROM gateway_usage_sums WHERE kind = {(int)SumKind.SessionAlone}; PRAGMA user_version = 3");
+
+        await using var again = SqliteLedger.Open(_directory.Path, Clock);
+        await AssertBySessionAsync(again);
+        await again.MaintainAsync(Ct);
+        await AssertBySessionAsync(again);
+
+        async Task AssertBySessionAsync(SqliteLedger ledger)
+        {
+            var rows = await ledger.BreakdownAsync(new BreakdownQuery { From = default, To = DateTimeOffset.MaxValue, By = [BreakdownDimension.Session] }, Ct);
+            var expected = all.GroupBy(static r => r.SessionId ?? "").ToDictionary(static g => g.Key, static g => (g.LongCount(), g.Sum(static r => r.Cost.Value)));
+            Assert.Equal(expected, rows.ToDictionary(static r => r.Values[0] ?? "", static r => (r.Requests, r.Cost.Value)));
+        }
+    }
+
+    [Fact]
     public async Task Open_FileOfANewerVersion_IsRefusedWithTheReason()
     {
         await Ledger.DisposeAsync();
@@ -101,7 +123,81 @@ public sealed class SqliteLedgerTests : UsageLedgerContract
 
         Assert.Equal(
             $"{record.Id}|{record.Cost.Value}|{record.Cost.Value / 1_000_000_000m:0.000000000}|{record.Timestamp:yyyy-MM}",
-            Execute("SELECT request_id || '|' || cost_nano_usd || '|' || cost_usd || '|' || period_month FROM gateway_usage"));
+            Execute("SELECT request_id || '|' || cost_nano_usd || '|' || cost_usd || '|' || period_month FROM gateway_usage_usd"));
+    }
+
+    /// <summary>Records are stored several at a time; what of them was there already, or comes twice in a batch, is counted and summed once.</summary>
+    [Theory]
+    [InlineData(37)]
+    [InlineData(38)]
+    public async Task Record_BatchesOfNewAndKnownRecords_StoresAndSumsEachOnce(int seed)
+    {
+        var random = Records(seed);
+        var known = random.Make(200);
+        await Ledger.RecordAsync(known, Ct);
+        var all = known.ToDictionary(static r => r.Id);
+        for (var round = 0; round < 60; round++)
+        {
+            var batch = Enumerable.Range(0, random.Random.Next(1, 70))
+                .Select(_ => random.Random.Next(3) == 0 ? all.Values.ElementAt(random.Random.Next(all.Count)) : random.Make()).ToList();
+            if (random.Random.Next(2) == 0) batch.Insert(random.Random.Next(batch.Count), batch[random.Random.Next(batch.Count)]);
+            var before = all.Count;
+            foreach (var record in batch) all.TryAdd(record.Id, record);
+
+            Assert.Equal(all.Count - before, await Ledger.RecordAsync(batch, Ct));
+            if (random.Random.Next(10) == 0) await Ledger.MaintainAsync(Ct);
+        }
+        await Ledger.MaintainAsync(Ct);
+
+        AssertSumsAreTheRecords();
+        Assert.Equal((long)all.Count, Execute("SELECT count(*) FROM gateway_usage"));
+        Assert.Equal(all.Values.Sum(static r => r.Cost.Value), Execute("SELECT sum(cost_nano_usd) FROM gateway_usage_daily"));
+    }
+
+    /// <summary>What the writer remembers for the sums, what it finds in the table after a start, and both in turn.</summary>
+    [Theory]
+    [InlineData(35)]
+    [InlineData(36)]
+    public async Task Sums_WrittenByTheWriterOrFromTheTable_AreTheGroupsOfTheRecords(int seed)
+    {
+        var random = Records(seed);
+        await WriteHistoryAsync(random, 9_000);
+        await Ledger.DisposeAsync();
+        await using (var again = SqliteLedger.Open(_directory.Path, Clock))
+        {
+            await again.RecordAsync(random.Make(500), Ct);
+            await again.MaintainAsync(Ct);
+            AssertSumsAreTheRecords();
+            Execute("CREATE TRIGGER fault BEFORE INSERT ON gateway_usage_sums BEGIN SELECT RAISE(ABORT, 'fault'); END");
+            for (var i = 0; i < 20; i++) await again.RecordAsync(random.Make(300), Ct);
+            await Assert.ThrowsAsync<LedgerUnavailableException>(() => again.MaintainAsync(Ct));
+            Execute("DROP TRIGGER fault");
+            await again.RecordAsync(random.Make(10), Ct);
+            await again.MaintainAsync(Ct);
+            AssertSumsAreTheRecords();
+            await again.RecordAsync(random.Make(5_000), Ct);
+        }
+        await using var last = SqliteLedger.Open(_directory.Path, Clock);
+        await last.MaintainAsync(Ct);
+        AssertSumsAreTheRecords();
+    }
+
+    void AssertSumsAreTheRecords()
+    {
+        Assert.Equal(Execute("SELECT max(seq) FROM gateway_usage"), Execute("SELECT through FROM gateway_usage_summed"));
+        foreach (var (kind, bucket, key, team, runner) in new[]
+        {
+            (1, "CAST(ts / 3600000 AS TEXT)", "''", "coalesce(team_id, '')", "''"),
+            (2, "coalesce(tags, '')", "''", "''", "''"),
+            (3, "''", "key_id", "coalesce(team_id, '')", "coalesce(runner_id, '')"),
+        })
+        {
+            var stored = $"SELECT org_id, period_day, bucket, key_id, team_id, model, provider, runner_id, requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage_sums WHERE kind = {kind}";
+            var grouped = $"SELECT org_id, period_day, {bucket}, {key}, {team}, model, provider, {runner}, count(*), sum(cost_nano_usd), sum(prompt_tokens), sum(completion_tokens) FROM gateway_usage GROUP BY 1, 2, 3, 4, 5, 6, 7, 8";
+            Assert.NotEqual(0L, Execute($"SELECT count(*) FROM ({stored})"));
+            Assert.Equal(0L, Execute($"SELECT count(*) FROM (SELECT * FROM ({stored}) EXCEPT SELECT * FROM ({grouped}))"));
+            Assert.Equal(0L, Execute($"SELECT count(*) FROM (SELECT * FROM ({grouped}) EXCEPT SELECT * FROM ({stored}))"));
+        }
     }
 
     object? Execute(string sql)

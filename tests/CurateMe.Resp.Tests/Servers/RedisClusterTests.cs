@@ -31,7 +31,10 @@ public sealed class RedisClusterTests(RedisClusterTests.Fixture fixture) : IClas
         foreach (var node in client.Nodes)
             await client.ExecuteAtAsync(node.Address, ["SCRIPT", "FLUSH"]);
         for (var i = 0; i < 50; i++)
+        {
             Assert.Equal(i, (await client.EvalAsync(script, [$"x:{{org{i}}}", $"y:{{org{i}}}"], [i])).AsInt64());
+            Assert.Equal(-i, (await client.EvalAsync(script, new RespWords([$"x:{{org{i}}}", $"y:{{org{i}}}"]), [-i], more: null, inline: true)).AsInt64());
+        }
         foreach (var node in client.Nodes)
             Assert.Equal(1, (await client.ExecuteAtAsync(node.Address, ["SCRIPT", "EXISTS", script.Sha]))[0].AsInt64());
     }

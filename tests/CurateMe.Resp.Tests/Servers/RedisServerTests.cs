@@ -106,6 +106,41 @@ public sealed class RedisServerTests : IAsyncLifetime
         Assert.Equal(1, (await client.ExecuteAsync(["SCRIPT", "EXISTS", script.Sha]))[0].AsInt64());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Script_WordsEncodedBefore_ArriveWhereTheOthersWould(bool inline)
+    {
+        await using var client = await _server.ConnectAsync();
+        var script = new RespScript($"words{inline}", $"return {{#KEYS, KEYS[1], KEYS[2], #ARGV, ARGV[1], ARGV[2], ARGV[3], '{inline}'}}");
+        var keys = new RespWords(["k:{a}", "l:{a}"]);
+        var more = new RespWords(["", 7]);
+
+        // The first call finds the script missing and is asked again with its source.
+        for (var i = 0; i < 3; i++)
+        {
+            var reply = await client.EvalAsync(script, keys, ["é"], more, inline);
+            Assert.Equal(["2", "k:{a}", "l:{a}", "3", "é", "", "7"], Enumerable.Range(0, 7).Select(at => reply[at].AsString()));
+        }
+        Assert.Equal(1, (await client.EvalAsync(new RespScript("few", "return #ARGV + 1"), keys, [], more: null, inline)).AsInt64());
+    }
+
+    [Fact]
+    public async Task Script_Inline_ManyAtOnce_EachGetsItsOwnReplyAndMaySendAtOnce()
+    {
+        await using var client = await _server.ConnectAsync();
+        var script = new RespScript("echo", "return ARGV[1]");
+        var keys = new RespWords(["k"]);
+
+        await Task.WhenAll(Enumerable.Range(0, 200).Select(async caller =>
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                Assert.Equal((caller * 1000) + i, (await client.EvalAsync(script, keys, [(caller * 1000) + i], more: null, inline: true)).AsInt64());
+            }
+        }));
+    }
+
     [Fact]
     public async Task Script_WithAMistake_SaysWhich()
     {

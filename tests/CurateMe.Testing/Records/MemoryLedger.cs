@@ -80,6 +80,16 @@ internal sealed class MemoryLedger : IUsageLedger
         lock (_gate) return Task.FromResult(_records.GetValueOrDefault(id) is { } record && record.OrgId == orgId ? record : null);
     }
 
+    public async Task<IReadOnlyList<UsageRecord>> FindManyAsync(string orgId, IReadOnlyCollection<RequestId> ids, CancellationToken ct)
+    {
+        List<UsageRecord> found = [];
+        foreach (var id in ids)
+        {
+            if (await FindAsync(orgId, id, ct) is { } record) found.Add(record);
+        }
+        return found;
+    }
+
     public Task<UsagePage> QueryAsync(UsageQuery query, CancellationToken ct) =>
         Task.FromResult(new UsagePage([.. All.Where(record => record.OrgId == query.OrgId).OrderByDescending(record => record.Timestamp).Take(query.Limit)], null));
 

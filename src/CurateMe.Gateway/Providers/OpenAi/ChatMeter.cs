@@ -10,6 +10,8 @@ namespace CurateMe.Gateway.Providers.OpenAi;
 /// </summary>
 sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
 {
+    static readonly FieldNames AnswerFields = new("usage", "service_tier", "choices");
+
     int emptyEvent;
 
     public override void ReadPlain(ReadOnlySpan<byte> body)
@@ -61,26 +63,23 @@ sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
             }
             while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
             {
-                var isUsage = json.ValueTextEquals("usage"u8);
-                var isTier = json.ValueTextEquals("service_tier"u8);
-                var isChoices = json.ValueTextEquals("choices"u8);
+                var field = AnswerFields.Find(ref json);
                 json.Read();
-                usageHere |= isUsage && json.TokenType != JsonTokenType.Null;
-                if (isUsage && json.TokenType == JsonTokenType.StartObject)
+                usageHere |= field == 0 && json.TokenType != JsonTokenType.Null;
+                switch (field)
                 {
-                    TakeUsage(ref json);
-                }
-                else if (isTier && json.TokenType == JsonTokenType.String)
-                {
-                    Reading.Tier = OpenAiTier.Read(ref json);
-                }
-                else if (isChoices && json.TokenType == JsonTokenType.StartArray)
-                {
-                    choices = CountItems(ref json);
-                }
-                else
-                {
-                    json.Skip();
+                    case 0 when json.TokenType == JsonTokenType.StartObject:
+                        TakeUsage(ref json);
+                        break;
+                    case 1 when json.TokenType == JsonTokenType.String:
+                        Reading.Tier = OpenAiTier.Read(ref json);
+                        break;
+                    case 2 when json.TokenType == JsonTokenType.StartArray:
+                        choices = CountItems(ref json);
+                        break;
+                    default:
+                        json.Skip();
+                        break;
                 }
             }
         }

@@ -27,6 +27,7 @@ ref struct ChatRequestReader
     static readonly FieldNames TextFields = new(
         "model", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "service_tier", "best_of");
 
+    static readonly FieldNames MediaFields = new("image_url", "input_audio", "file", "video_url", "cache_control");
     static readonly FieldNames StreamFields = new("include_usage") { Within = "stream_options" };
     static readonly FieldNames SearchFields = new("search_context_size");
     static readonly FieldNames ToolFields = new("type");
@@ -354,24 +355,23 @@ ref struct ChatRequestReader
             {
                 continue;
             }
-            if (json.Reader.ValueTextEquals("image_url"u8))
+            switch (MediaFields.Find(ref json.Reader))
             {
-                images++;
-                mediaBytes += ReadMedia("url"u8);
-            }
-            else if (json.Reader.ValueTextEquals("input_audio"u8))
-            {
-                var bytes = ReadMedia("data"u8);
-                mediaBytes += bytes;
-                audioTokens += (bytes * 3 / 4 / AudioBytesPerToken) + 10;
-            }
-            else if (json.Reader.ValueTextEquals("file"u8) || json.Reader.ValueTextEquals("video_url"u8))
-            {
-                unknownInput = true;
-            }
-            else if (json.Reader.ValueTextEquals("cache_control"u8))
-            {
-                cacheWrites = true;
+                case 0:
+                    images++;
+                    mediaBytes += ReadMedia("url"u8);
+                    break;
+                case 1:
+                    var bytes = ReadMedia("data"u8);
+                    mediaBytes += bytes;
+                    audioTokens += (bytes * 3 / 4 / AudioBytesPerToken) + 10;
+                    break;
+                case 2 or 3:
+                    unknownInput = true;
+                    break;
+                case 4:
+                    cacheWrites = true;
+                    break;
             }
         }
     }

@@ -10,6 +10,15 @@ namespace CurateMe.Gateway.Providers.OpenAi;
 /// </summary>
 ref struct OpenAiUsage
 {
+    static readonly (FieldNames Names, Field[] Fields) Whole = Named(
+        ("prompt_tokens", Field.Prompt), ("input_tokens", Field.Prompt), ("completion_tokens", Field.Completion), ("output_tokens", Field.Completion), ("total_tokens", Field.Total),
+        ("prompt_cache_hit_tokens", Field.CacheHits), ("num_search_queries", Field.Searches), ("citation_tokens", Field.Citations), ("reasoning_tokens", Field.Reasoning),
+        ("prompt_tokens_details", Field.InputDetails), ("input_tokens_details", Field.InputDetails), ("input_token_details", Field.InputDetails),
+        ("completion_tokens_details", Field.OutputDetails), ("output_tokens_details", Field.OutputDetails));
+
+    static readonly (FieldNames Names, Field[] Fields) Input = Named(("cached_tokens", Field.Cached), ("audio_tokens", Field.AudioIn), ("image_tokens", Field.ImageIn));
+    static readonly (FieldNames Names, Field[] Fields) Output = Named(("reasoning_tokens", Field.Reasoning), ("audio_tokens", Field.AudioOut), ("image_tokens", Field.ImageOut));
+
     long? prompt;
     long? completion;
     long? total;
@@ -29,7 +38,7 @@ ref struct OpenAiUsage
     public static bool TryRead(ref Utf8JsonReader json, bool reasoningBeside, out UsageCounts usage)
     {
         var read = new OpenAiUsage();
-        read.ReadObject(ref json, Part.Whole);
+        read.ReadObject(ref json, Whole);
         usage = default;
         if (read.malformed || (read.prompt is null && read.completion is null && read.total is null))
         {
@@ -57,34 +66,32 @@ ref struct OpenAiUsage
         usage[BilledUnit.OutputToken] = Math.Max(0, output - audioOut - imageOut - (beside ? 0 : reasoning));
     }
 
-    void ReadObject(ref Utf8JsonReader json, Part part)
+    void ReadObject(ref Utf8JsonReader json, (FieldNames Names, Field[] Fields) part)
     {
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            if (part == Part.Whole && (json.ValueTextEquals("prompt_tokens_details"u8) || json.ValueTextEquals("input_tokens_details"u8) || json.ValueTextEquals("input_token_details"u8)))
+            var found = part.Names.Find(ref json);
+            json.Read();
+            switch (found < 0 ? Field.None : part.Fields[found])
             {
-                ReadDetails(ref json, Part.Input);
-            }
-            else if (part == Part.Whole && (json.ValueTextEquals("completion_tokens_details"u8) || json.ValueTextEquals("output_tokens_details"u8)))
-            {
-                ReadDetails(ref json, Part.Output);
-            }
-            else if (Counter(ref json, part) is { } counter)
-            {
-                json.Read();
-                Store(counter, ReadCount(ref json));
-            }
-            else
-            {
-                json.Read();
-                json.Skip();
+                case Field.None:
+                    json.Skip();
+                    break;
+                case Field.InputDetails:
+                    ReadDetails(ref json, Input);
+                    break;
+                case Field.OutputDetails:
+                    ReadDetails(ref json, Output);
+                    break;
+                case var counter:
+                    Store(counter, ReadCount(ref json));
+                    break;
             }
         }
     }
 
-    void ReadDetails(ref Utf8JsonReader json, Part part)
+    void ReadDetails(ref Utf8JsonReader json, (FieldNames Names, Field[] Fields) part)
     {
-        json.Read();
         if (json.TokenType == JsonTokenType.StartObject)
         {
             ReadObject(ref json, part);
@@ -95,25 +102,7 @@ ref struct OpenAiUsage
         }
     }
 
-    static Field? Counter(ref Utf8JsonReader json, Part part) => part switch
-    {
-        Part.Whole => json.ValueTextEquals("prompt_tokens"u8) || json.ValueTextEquals("input_tokens"u8) ? Field.Prompt
-            : json.ValueTextEquals("completion_tokens"u8) || json.ValueTextEquals("output_tokens"u8) ? Field.Completion
-            : json.ValueTextEquals("total_tokens"u8) ? Field.Total
-            : json.ValueTextEquals("prompt_cache_hit_tokens"u8) ? Field.CacheHits
-            : json.ValueTextEquals("num_search_queries"u8) ? Field.Searches
-            : json.ValueTextEquals("citation_tokens"u8) ? Field.Citations
-            : json.ValueTextEquals("reasoning_tokens"u8) ? Field.Reasoning
-            : null,
-        Part.Input => json.ValueTextEquals("cached_tokens"u8) ? Field.Cached
-            : json.ValueTextEquals("audio_tokens"u8) ? Field.AudioIn
-            : json.ValueTextEquals("image_tokens"u8) ? Field.ImageIn
-            : null,
-        _ => json.ValueTextEquals("reasoning_tokens"u8) ? Field.Reasoning
-            : json.ValueTextEquals("audio_tokens"u8) ? Field.AudioOut
-            : json.ValueTextEquals("image_tokens"u8) ? Field.ImageOut
-            : null,
-    };
+    static (FieldNames Names, Field[] Fields) Named(params (string Name, Field Field)[] fields) => (new FieldNames([.. fields.Select(static f => f.Name)]), [.. fields.Select(static f => f.Field)]);
 
     void Store(Field field, long? count)
     {
@@ -173,13 +162,6 @@ ref struct OpenAiUsage
         return null;
     }
 
-    enum Part : byte
-    {
-        Whole,
-        Input,
-        Output,
-    }
-
     enum Field : byte
     {
         Prompt,
@@ -194,5 +176,8 @@ ref struct OpenAiUsage
         Reasoning,
         Searches,
         Citations,
+        InputDetails,
+        OutputDetails,
+        None,
     }
 }

@@ -19,7 +19,7 @@ sealed class SpeechDialect : OpenAiDialect
     public override StreamForm FormOf(RequestFacts facts, HttpResponseMessage answer)
     {
         var form = base.FormOf(facts, answer);
-        return form == StreamForm.Whole && answer.Content.Headers.ContentType?.MediaType?.StartsWith("audio/", StringComparison.OrdinalIgnoreCase) == true ? StreamForm.Bytes : form;
+        return form == StreamForm.Whole && MediaTypeOf(answer).StartsWith("audio/", StringComparison.OrdinalIgnoreCase) ? StreamForm.Bytes : form;
     }
 
     public override RequestFacts Read(ReadOnlySpan<byte> body, HttpRequest request)

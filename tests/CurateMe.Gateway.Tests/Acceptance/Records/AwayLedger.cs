@@ -14,6 +14,7 @@ sealed class AwayLedger(string directory) : IUsageLedger
     public Task SyncAsync(CancellationToken ct) => Here().SyncAsync(ct);
     public Task MaintainAsync(CancellationToken ct) => Here().MaintainAsync(ct);
     public Task<UsageRecord?> FindAsync(string orgId, RequestId id, CancellationToken ct) => Here().FindAsync(orgId, id, ct);
+    public Task<IReadOnlyList<UsageRecord>> FindManyAsync(string orgId, IReadOnlyCollection<RequestId> ids, CancellationToken ct) => Here().FindManyAsync(orgId, ids, ct);
     public Task<UsagePage> QueryAsync(UsageQuery query, CancellationToken ct) => Here().QueryAsync(query, ct);
 
     public Task<IReadOnlyList<LeafSpend>> SpendAsync(string? orgId, SpendPeriod period, IReadOnlySet<RequestId>? except, DateTimeOffset? before, CancellationToken ct) =>

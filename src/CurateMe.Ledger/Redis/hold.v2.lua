@@ -1,27 +1,34 @@
 -- Sets money aside at all nodes and periods of a path at once, or at none, and takes the rate limit in the same step.
--- KEYS  1 state  2 holds  3 expiry  4 held  5 rates  6 daily cost  7 monthly cost  8 session cost  9 tombstone of this id  10 captured  11 periods  12 sessions in use
+-- KEYS  1 state  2 holds  3 expiry  4 held  5 rates  6 daily cost  7 monthly cost  8 session cost  9 tombstone without its id  10 captured  11 periods  12 sessions in use
 --       13 daily cost without its day  14 monthly cost without its month
 -- ARGV  1 epoch  2 highest seq that the caller has seen  3 id  4 desired  5 minimum  6 time to live in ms  7 number of this try  8 time of admission in ms
 --       9 day  10 owner  11 record bytes  12 most captured, then for each node: field, day or life limit, month limit, requests per minute, concurrency ('' = none)
--- Returns {'ok', seq, granted, day spent, day held, rate limit, remaining, reset ms, retry ms}
---         {'budget', seq, node, period, spent, held, limit, day spent, day held, rate limit, remaining, reset ms, retry ms}   node from 1; period 0 day, 1 month, 2 life
---         {'rate' or 'busy', seq, node, day spent, day held, rate limit, remaining, reset ms, retry ms}
---         {'epoch'} the counters are not to be trusted  {'ended'} this hold has ended  {'overflow'}
+-- Returns words with a space between:
+--         ok seq granted day-spent day-held rate-limit remaining reset-ms retry-ms
+--         budget seq node period spent held limit day-spent day-held rate-limit remaining reset-ms retry-ms   node from 1; period 0 day, 1 month, 2 life
+--         rate or busy, seq node day-spent day-held rate-limit remaining reset-ms retry-ms
+--         epoch: the counters are not to be trusted  ended: this hold has ended  overflow
 -- Asked again with the id of a live hold it answers the same and changes nothing.
 
 local FIRST, PER_NODE = 13, 5
 local id, day = ARGV[3], ARGV[9]
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'latest', 'mark_until')
-if state[1] ~= ARGV[1] then
-  return {'epoch'}
+
+local function words(...)
+  return table.concat({...}, ' ')
 end
-if tonumber(state[2] or '0') < tonumber(ARGV[2]) then
+
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'latest', 'mark_until')
+state[2] = state[2] or '0'
+if state[1] ~= ARGV[1] then
+  return 'epoch'
+end
+if tonumber(state[2]) < tonumber(ARGV[2]) then
   -- Older than what the caller has seen: an old snapshot.
   redis.call('HDEL', KEYS[1], 'epoch')
-  return {'epoch'}
+  return 'epoch'
 end
-if redis.call('EXISTS', KEYS[9]) == 1 then
-  return {'ended'}
+if redis.call('EXISTS', KEYS[9] .. id) == 1 then
+  return 'ended'
 end
 
 local now = now_micros()
@@ -91,17 +98,17 @@ if before then
     redis.call('HSET', KEYS[2], id, cmsgpack.pack(hold))
   end
   local figures = rates()
-  return {'ok', state[2], hold[1], day_spent, day_held, unpack(figures)}
+  return words('ok', state[2], hold[1], day_spent, day_held, unpack(figures))
 end
 
 local figures, slow = rates()
 if slow then
-  return {'rate', state[2], slow, day_spent, day_held, unpack(figures)}
+  return words('rate', state[2], slow, day_spent, day_held, unpack(figures))
 end
 for i = 1, #fields do
   local most = tonumber(ARGV[FIRST + (i - 1) * PER_NODE + 4])
   if most and tonumber(held[cells + i] or '0') >= most then
-    return {'busy', state[2], i, day_spent, day_held, unpack(figures)}
+    return words('busy', state[2], i, day_spent, day_held, unpack(figures))
   end
 end
 
@@ -135,7 +142,7 @@ if ah > 0 or al > 0 then
     local oh, ol = split(out)
     h, l = minus(h, l, oh, ol)
     if less(h, l, mh, ml) then
-      denied = {'budget', state[2], node, period, spent, out, limit, day_spent, day_held, unpack(figures)}
+      denied = words('budget', state[2], node, period, spent, out, limit, day_spent, day_held, unpack(figures))
       return true
     end
     if less(h, l, ah, al) then
@@ -156,7 +163,7 @@ local beyond = each_cell(function(_, _, spent, out, _)
   return not in_range(h, l)
 end)
 if beyond then
-  return {'overflow'}
+  return 'overflow'
 end
 
 -- From here on everything is written.
@@ -175,12 +182,13 @@ end
 redis.call('HSET', KEYS[4], unpack(changes))
 day_held = changes[2]
 
-local fresh = session ~= nil
+local fresh = false
 for i = 1, #nodes do
   fresh = fresh or not daily[i] or not monthly[i]
 end
-if fresh then
-  make_cells(KEYS[13], KEYS[14], KEYS[8], KEYS[11], KEYS[12], day, fields, now)
+if fresh or session then
+  -- Of a session it is also remembered when it was last used.
+  make_cells(KEYS[13], KEYS[14], KEYS[8], KEYS[11], KEYS[12], day, fresh and fields or {session}, now)
 end
 
 if #limited > 0 then
@@ -205,6 +213,6 @@ if state[4] and tonumber(state[4]) > now and redis.call('LLEN', KEYS[10]) <= ton
   redis.call('RPUSH', KEYS[10], id)
 end
 local latest = math.max(tonumber(state[3] or '0'), tonumber(ARGV[8]))
-local seq = string.format('%.0f', tonumber(state[2] or '0') + 1)
+local seq = string.format('%.0f', tonumber(state[2]) + 1)
 redis.call('HSET', KEYS[1], 'seq', seq, 'latest', string.format('%.0f', latest))
-return {'ok', seq, amount, day_spent, day_held, unpack(figures)}
+return words('ok', seq, amount, day_spent, day_held, unpack(figures))

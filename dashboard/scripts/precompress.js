@@ -1,4 +1,4 @@
-// Puts .br and .gz beside what compresses well: node precompress.mjs DIRECTORY. The index is not among them, as each answer has a nonce of its own.
+// Puts .br and .gz beside what compresses well: node precompress.js DIRECTORY. The index is not among them, as each answer has a nonce of its own.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';

@@ -38,7 +38,7 @@ for i = 4, #ARGV, 3 do
   end
 end
 redis.call('DEL', KEYS[2])
-redis.call('HDEL', KEYS[1], 'mark_until', 'marked')
+redis.call('HDEL', KEYS[1], 'mark_until', 'marked', 'mark_owner', 'mark_alone')
 redis.call('HSET', KEYS[1], 'latest', string.format('%.0f', math.max(tonumber(latest or '0'), tonumber(ARGV[3]))))
 redis.call('HINCRBY', KEYS[1], 'seq', 1)
 return 'ok'

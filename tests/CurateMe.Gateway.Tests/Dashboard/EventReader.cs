@@ -27,13 +27,13 @@ sealed class EventReader : IAsyncDisposable
         return new EventReader(answer, await answer.Content.ReadAsStreamAsync());
     }
 
-    /// <summary>The next event of this name; null when the stream ended.</summary>
-    public async Task<ServerEvent?> NextAsync(string name, Func<ServerEvent, bool>? where = null)
+    /// <summary>The next event, of this name if one is given; null when the stream ended.</summary>
+    public async Task<ServerEvent?> NextAsync(string? name = null)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (await EventAsync(limit.Token) is { } found)
         {
-            if (found.Name == name && (where is null || where(found)))
+            if (name is null || found.Name == name)
             {
                 return found;
             }

@@ -26,12 +26,19 @@ public sealed class LiveTests
         var key = await rig.KeyAsync();
         await using var events = await EventReader.OpenAsync(rig.Http, Live(rig, "?org_id=org_test"), Token);
         using (await rig.ChatAsync(key, Ping)) { }
-        var request = await events.NextAsync("request");
         var record = Assert.Single(await rig.RecordsAsync());
-        Assert.Equal(record.Id.ToString(), (string?)request!.Data!["request_id"]);
+        // In either order: money is settled before its record is told.
+        ServerEvent? request = null, spend = null;
+        while (request is null || spend is null)
+        {
+            var next = await events.NextAsync();
+            Assert.NotNull(next);
+            request = next.Name == "request" ? next : request;
+            spend = next.Name == "spend" && (long)next.Data!["daily_spend_nano_usd"]! == record.Cost.Value ? next : spend;
+        }
+        Assert.Equal(record.Id.ToString(), (string?)request.Data!["request_id"]);
         Assert.Equal(record.Cost.Value, (long)request.Data["cost_nano_usd"]!);
-        var spend = await events.NextAsync("spend", e => (long)e.Data!["daily_spend_nano_usd"]! == record.Cost.Value);
-        Assert.Equal("org_test", (string?)spend!.Data!["org_id"]);
+        Assert.Equal("org_test", (string?)spend.Data!["org_id"]);
         Assert.Null(spend.Id);
     }
 

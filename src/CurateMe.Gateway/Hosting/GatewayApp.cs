@@ -34,7 +34,8 @@ static class GatewayApp
         {
             kestrel.AddServerHeader = false;
             // As HttpClient reads them: a provider's header passes as the bytes it came in.
-            kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+            // Our own, which no provider can set, are ASCII, which the server writes quicker.
+            kestrel.ResponseHeaderEncodingSelector = static name => HeaderHygiene.IsOurs(name) ? null : Encoding.Latin1;
             kestrel.Limits.MaxRequestBodySize = settings.Forward.MaxBodyBytes + 1L;
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 << 10;
         });

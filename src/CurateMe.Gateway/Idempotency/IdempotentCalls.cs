@@ -78,7 +78,7 @@ sealed partial class IdempotentCalls(
     {
         var kept = claim.Replay!;
         var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
-        var cells = await counters.SnapshotAsync(exchange.Principal!.OrgId, day, exchange.Http.RequestAborted);
+        var cells = await counters.SnapshotAsync(exchange.Principal!.OrgId, day, exchange.Aborted);
         exchange.Settled(NanoUsd.Zero, cells.FirstOrDefault(static c => c is { Kind: NodeKind.Org, Period: PeriodKind.Day })?.Spent ?? NanoUsd.Zero);
         var response = exchange.Http.Response;
         response.StatusCode = kept.Status;
@@ -91,7 +91,7 @@ sealed partial class IdempotentCalls(
         response.Headers["X-CM-Original-Request-ID"] = claim.Request.ToString();
         response.Headers["X-CM-Original-Cost"] = new NanoUsd(kept.Cost).ToString();
         response.ContentLength = kept.Body.Length;
-        await response.Body.WriteAsync(kept.Body, exchange.Http.RequestAborted);
+        await response.Body.WriteAsync(kept.Body, exchange.Aborted);
     }
 
     /// <summary>Writes how a claim ended; false when the store did not take it.</summary>

@@ -220,11 +220,11 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         {
             // Shorter than the provider meant it: the client must not take it for whole.
             response.ContentLength = plain.Length + 1L;
-            await response.Body.WriteAsync(plain.Memory, exchange.Http.RequestAborted);
+            await response.Body.WriteAsync(plain.Memory, exchange.Aborted);
             exchange.Http.Abort();
             return;
         }
         response.ContentLength = plain.Length;
-        await response.Body.WriteAsync(plain.Memory, exchange.Http.RequestAborted);
+        await response.Body.WriteAsync(plain.Memory, exchange.Aborted);
     }
 }

@@ -13,6 +13,12 @@ namespace CurateMe.Gateway.Proxy;
 /// </summary>
 sealed class ClientStream
 {
+    /// <summary>Bytes around a chunk, at most: its length in hexadecimal digits and two line ends.</summary>
+    const int FrameBytes = 12;
+
+    /// <summary>Larger chunks would not fit the pooled blocks that the server writes to.</summary>
+    const int MaxAtOnce = 2048;
+
     readonly Exchange exchange;
     readonly PipeWriter pipe;
     readonly bool chunked;
@@ -47,7 +53,7 @@ sealed class ClientStream
     public bool Left => left |= exchange.ClientLeft;
 
     /// <summary>Cancelled when the connection is gone.</summary>
-    public CancellationToken Leaving => exchange.Http.RequestAborted;
+    public CancellationToken Leaving => exchange.Aborted;
 
     public void Write(ReadOnlySpan<byte> bytes)
     {
@@ -61,31 +67,66 @@ sealed class ClientStream
             pipe.Write(bytes);
             return;
         }
-        var head = pipe.GetSpan(10);
-        bytes.Length.TryFormat(head, out var digits, "x", CultureInfo.InvariantCulture);
-        "\r\n"u8.CopyTo(head[digits..]);
-        pipe.Advance(digits + 2);
+        var small = bytes.Length <= MaxAtOnce;
+        var room = pipe.GetSpan(small ? bytes.Length + FrameBytes : FrameBytes);
+        bytes.Length.TryFormat(room, out var used, "x", CultureInfo.InvariantCulture);
+        "\r\n"u8.CopyTo(room[used..]);
+        used += 2;
+        if (small)
+        {
+            // The server locks at each of its calls: a chunk that fits is written by one.
+            bytes.CopyTo(room[used..]);
+            used += bytes.Length;
+            "\r\n"u8.CopyTo(room[used..]);
+            pipe.Advance(used + 2);
+            return;
+        }
+        pipe.Advance(used);
         pipe.Write(bytes);
         pipe.Write("\r\n"u8);
     }
 
     /// <summary>Sends what was written; from then on a client that is gone is known to be.</summary>
-    public async ValueTask FlushAsync()
+    public ValueTask FlushAsync()
     {
         if (Left)
         {
-            return;
+            return default;
         }
+        ValueTask<FlushResult> flush;
         try
         {
-            var flushed = await pipe.FlushAsync(exchange.Http.RequestAborted);
-            left = flushed.IsCompleted || flushed.IsCanceled;
+            flush = pipe.FlushAsync(exchange.Aborted);
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException)
+        catch (Exception e) when (MeansLeft(e))
+        {
+            left = true;
+            return default;
+        }
+        // Nearly always the bytes are with the kernel by now.
+        if (flush.IsCompletedSuccessfully)
+        {
+            Flushed(flush.Result);
+            return default;
+        }
+        return WaitAsync(flush);
+    }
+
+    async ValueTask WaitAsync(ValueTask<FlushResult> flush)
+    {
+        try
+        {
+            Flushed(await flush);
+        }
+        catch (Exception e) when (MeansLeft(e))
         {
             left = true;
         }
     }
+
+    void Flushed(FlushResult flushed) => left = flushed.IsCompleted || flushed.IsCanceled;
+
+    static bool MeansLeft(Exception e) => e is OperationCanceledException or IOException or InvalidOperationException;
 
     /// <summary>Ends the stream so that the client sees that it is not whole, once it has all that came.</summary>
     public void BreakOff()

@@ -50,7 +50,10 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     /// <summary>Null for requests without an idempotency key.</summary>
     public Idempotency.Claim? Claim { get; set; }
 
-    public bool ClientLeft => Http.RequestAborted.IsCancellationRequested;
+    /// <summary>Cancelled when the client's connection is gone. Asked for once: the server takes a lock for it.</summary>
+    public CancellationToken Aborted { get; } = http.RequestAborted;
+
+    public bool ClientLeft => Aborted.IsCancellationRequested;
 
     /// <summary>The figures of a hold that was taken or refused.</summary>
     public void Held(in HoldOutcome outcome)
@@ -150,7 +153,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         WriteHeaders();
         var body = Dialect.Errors.Body(refusal, IdText);
         response.ContentLength = body.Length;
-        await response.Body.WriteAsync(body, Http.RequestAborted);
+        await response.Body.WriteAsync(body, Aborted);
     }
 
     /// <summary>Answers that a person must decide first: 202, and nothing was forwarded or held.</summary>
@@ -160,7 +163,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         cost = pending.EstimatedCost;
         Http.Response.StatusCode = StatusCodes.Status202Accepted;
         WriteHeaders();
-        return Http.Response.WriteAsJsonAsync(pending, AdminJson.Default.PendingApproval, contentType: null, Http.RequestAborted);
+        return Http.Response.WriteAsJsonAsync(pending, AdminJson.Default.PendingApproval, contentType: null, Aborted);
     }
 
     static string DailyBudget(Principal principal) => principal.Policy.DailyBudget?.ToString() ?? "unlimited";

@@ -68,5 +68,6 @@ static class HeaderHygiene
         }
     }
 
-    static bool IsOurs(string name) => name.StartsWith("X-CM-", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether only the gateway speaks in this header.</summary>
+    public static bool IsOurs(string name) => name.StartsWith("X-CM-", StringComparison.OrdinalIgnoreCase);
 }

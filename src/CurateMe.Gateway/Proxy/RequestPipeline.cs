@@ -118,7 +118,7 @@ sealed partial class RequestPipeline(
 
         // 2
         RequireType(request, route.Dialect);
-        using var body = await RequestBody.ReadAsync(request, Math.Min(options.MaxBodyBytes, principal.Policy.MaxRequestBytes), exchange.Http.RequestAborted);
+        using var body = await RequestBody.ReadAsync(request, Math.Min(options.MaxBodyBytes, principal.Policy.MaxRequestBytes), exchange.Aborted);
         var facts = route.Dialect.Read(body.Span, request);
         if (!route.Dialect.Free && CallersKeys.Read(request) is { } named)
         {
@@ -159,9 +159,9 @@ sealed partial class RequestPipeline(
 
         exchange.Lap(Stage.Quote);
         var caller = await sessions.ResolveAsync(
-            principal, CallerLabels.Read(request, "X-CM-Runner-ID"), CallerLabels.Read(request, "X-CM-Session-ID"), exchange.Http.RequestAborted);
+            principal, CallerLabels.Read(request, "X-CM-Runner-ID"), CallerLabels.Read(request, "X-CM-Session-ID"), exchange.Aborted);
         var approval = await approvals.CheckAsync(
-            principal, target.Model, wish.Desired, body.Span, CallerLabels.Read(request, "X-CM-Approval-Token"), exchange.Http.RequestAborted);
+            principal, target.Model, wish.Desired, body.Span, CallerLabels.Read(request, "X-CM-Approval-Token"), exchange.Aborted);
         if (approval.Pending is { } pending)
         {
             exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
@@ -176,7 +176,7 @@ sealed partial class RequestPipeline(
         pulses.OnRequest(principal, record);
         var (hold, outcome) = queue.MustWait(principal)
             ? (null, default)
-            : await desk.TakeAsync(new HoldRequest(record, caller.Path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Http.RequestAborted);
+            : await desk.TakeAsync(new HoldRequest(record, caller.Path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
         if (hold is null && (outcome.Verdict == HoldVerdict.Admitted || AdmissionQueue.MayWait(policy, in outcome)))
         {
             (hold, outcome, record) = await QueueAsync(exchange, record, caller.Path, wish, approval.Used);
@@ -237,7 +237,7 @@ sealed partial class RequestPipeline(
             var (hold, outcome) = await queue.WaitAsync(
                 exchange.Principal!,
                 () => new HoldRequest(record = first.AdmittedAt(time.GetUtcNow()), path, wish.Desired, wish.Minimum, options.HoldTimeToLive),
-                exchange.Http.RequestAborted);
+                exchange.Aborted);
             return (hold, outcome, record);
         }
         catch when (approval is not null)
@@ -267,7 +267,7 @@ sealed partial class RequestPipeline(
     // A conversation goes on from an answer of the same org, or from one that is no longer remembered.
     async ValueTask RefuseForeignAsync(Exchange exchange, RequestFacts facts, Principal principal)
     {
-        if (facts is Providers.OpenAi.ResponsesFacts { Previous: { } previous } && await owners.FindAsync(previous, exchange.Http.RequestAborted) is { } owner && owner.OrgId != principal.OrgId)
+        if (facts is Providers.OpenAi.ResponsesFacts { Previous: { } previous } && await owners.FindAsync(previous, exchange.Aborted) is { } owner && owner.OrgId != principal.OrgId)
         {
             throw new RefusedException(ErrorCode.InvalidField, "The field \"previous_response_id\" names no response of this org.", "Go on from a response of your own.", "previous_response_id");
         }

@@ -38,6 +38,8 @@ internal static class RolledUpDays
         (SumKind.Hour, null), (SumKind.HourModel, SumKind.Hour), (SumKind.HourTeam, SumKind.Hour), (SumKind.Tags, null), (SumKind.TagsAlone, SumKind.Tags),
     ];
 
+    internal static readonly SumKind[] Kept = [.. Steps.Select(static step => step.Kind)];
+
     /// <summary>Of what a build holds. Sums of another version hold no more, and their days are summed again.</summary>
     const long Version = 3;
 

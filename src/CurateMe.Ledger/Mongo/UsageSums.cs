@@ -18,8 +18,8 @@ internal static class UsageSums
 
     internal static List<BreakdownRow> Breakdown(MongoSession session, BreakdownQuery query)
     {
-        var kind = SumKinds.Of(query.By, SumKinds.All);
-        var range = BreakdownRange.Of(query.From, query.To, wholeDays: kind is not null);
+        var kind = SumKinds.Of(query.By, RolledUpDays.Kept);
+        var range = BreakdownRange.Of(query.From, query.To, kind is null ? 0 : BreakdownRange.DayMs);
         var shape = new Pipelines.Shape(
             kind ?? SumKind.Session,
             [.. query.By.Select((dimension, i) => ($"d{i}", Pipelines.Expression(dimension, query.TagName, ofSums: true), Pipelines.Expression(dimension, query.TagName, ofSums: false)))]);

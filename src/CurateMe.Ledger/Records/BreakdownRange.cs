@@ -2,24 +2,39 @@ using System.Globalization;
 
 namespace CurateMe.Ledger.Records;
 
-/// <summary>A stretch of time as whole UTC days, which a roll-up answers, and the parts of days at its ends, which the records answer.</summary>
-/// <param name="FirstDay">First whole day.</param>
-/// <param name="EndDay">The day after the last whole one; equal to the first when there is none.</param>
+/// <summary>A stretch of time as whole UTC days or hours, which sums answer, and the parts of them at its ends, which the records answer.</summary>
+/// <param name="From">Where the whole ones begin, in Unix milliseconds.</param>
+/// <param name="To">Where they end; equal to <paramref name="From"/> when there is none.</param>
 /// <param name="Parts">Unix milliseconds, end exclusive; at most two.</param>
-internal sealed record BreakdownRange(DateOnly FirstDay, DateOnly EndDay, IReadOnlyList<(long From, long To)> Parts)
+internal sealed record BreakdownRange(long From, long To, IReadOnlyList<(long From, long To)> Parts)
 {
-    const long DayMs = 86_400_000;
+    internal const long DayMs = 86_400_000;
+    internal const long HourMs = 3_600_000;
 
-    internal static BreakdownRange Of(DateTimeOffset from, DateTimeOffset to, bool wholeDays)
+    internal bool HasWhole => From < To;
+
+    /// <summary>The day of the first whole one.</summary>
+    internal DateOnly FirstDay => Day(From / DayMs);
+
+    /// <summary>The day after that of the last whole one.</summary>
+    internal DateOnly EndDay => Day((To + DayMs - 1) / DayMs);
+
+    /// <param name="wholeMs">What the sums are of: <see cref="DayMs"/> or <see cref="HourMs"/>; 0 when the records answer all.</param>
+    internal static BreakdownRange Of(DateTimeOffset from, DateTimeOffset to, long wholeMs) => Of(Milliseconds(from), Milliseconds(to), wholeMs);
+
+    /// <param name="start">Unix milliseconds.</param>
+    /// <param name="end">Unix milliseconds, exclusive.</param>
+    /// <param name="wholeMs">As above.</param>
+    internal static BreakdownRange Of(long start, long end, long wholeMs)
     {
-        var (start, end) = (Milliseconds(from), Milliseconds(to));
-        if (start >= end) return new BreakdownRange(default, default, []);
-        var (first, last) = ((start + DayMs - 1) / DayMs, end / DayMs);
-        if (!wholeDays || first >= last) return new BreakdownRange(default, default, [(start, end)]);
+        if (start >= end) return new BreakdownRange(0, 0, []);
+        if (wholeMs == 0) return new BreakdownRange(0, 0, [(start, end)]);
+        var (first, last) = ((start + wholeMs - 1) / wholeMs * wholeMs, end / wholeMs * wholeMs);
+        if (first >= last) return new BreakdownRange(0, 0, [(start, end)]);
         var parts = new List<(long, long)>();
-        if (start < first * DayMs) parts.Add((start, first * DayMs));
-        if (last * DayMs < end) parts.Add((last * DayMs, end));
-        return new BreakdownRange(Day(first), Day(last), parts);
+        if (start < first) parts.Add((start, first));
+        if (last < end) parts.Add((last, end));
+        return new BreakdownRange(first, last, parts);
     }
 
     /// <summary>A bound within a millisecond counts from the next one, as records are kept to the millisecond. Before 1970 there are none.</summary>

@@ -14,6 +14,7 @@ internal enum SumKind
     HourTeam = 8,
     TagsAlone = 9,
     SessionAlone = 10,
+    HourKey = 11,
 }
 
 internal static class SumKinds
@@ -30,6 +31,7 @@ internal static class SumKinds
         (SumKind.Tags, [BreakdownDimension.Tag, BreakdownDimension.Provider, BreakdownDimension.Model]),
         (SumKind.Plain, [BreakdownDimension.Key, BreakdownDimension.Team, BreakdownDimension.Provider, BreakdownDimension.Model, BreakdownDimension.Runner]),
         (SumKind.Hour, [BreakdownDimension.Hour, BreakdownDimension.Team, BreakdownDimension.Provider, BreakdownDimension.Model]),
+        (SumKind.HourKey, [BreakdownDimension.Hour, BreakdownDimension.Key]),
         (SumKind.Session, [BreakdownDimension.Key, BreakdownDimension.Team, BreakdownDimension.Provider, BreakdownDimension.Model, BreakdownDimension.Runner, BreakdownDimension.Session]),
     ];
 
@@ -38,7 +40,7 @@ internal static class SumKinds
 
     /// <summary>
     /// The fewest sums that answer a question; null when only the records do. More dimensions in one kind would make as many sums as records: an hour has few
-    /// requests of one key, and tags times keys are many.
+    /// requests of one key and model, and tags times keys are many.
     /// </summary>
     internal static SumKind? Of(IReadOnlyList<BreakdownDimension> by, IReadOnlyList<SumKind> kept)
     {

@@ -5,8 +5,8 @@ using Microsoft.Data.Sqlite;
 namespace CurateMe.Ledger.Sqlite;
 
 /// <summary>
-/// Sums. Whole days come from the sums of the kind that has the dimensions, or from the roll-up by session, and the records that those do not have yet; parts of days, and dimensions
-/// that no sums join, from the records alone.
+/// Sums. Whole days come from the sums of the kind that has the dimensions, or from the roll-up by session; whole hours at their ends from the sums by hour, where those have the
+/// dimensions; both with the records that the sums do not have yet. The rest, and dimensions that no sums join, come from the records alone.
 /// </summary>
 internal static class BreakdownSql
 {
@@ -16,29 +16,7 @@ internal static class BreakdownSql
     internal static List<BreakdownRow> Breakdown(SqliteConnection connection, BreakdownQuery query)
     {
         using var command = connection.CreateCommand();
-        var org = Org(command, query.OrgId);
-        var kind = SumKinds.Of(query.By, UsageSums.Kept);
-        if (kind is not (null or SumKind.Session) && UsageSums.Lag(connection) > UsageSums.MaxTail)
-        {
-            kind = kind is SumKind.Plain or SumKind.SessionAlone ? SumKind.Session : null;
-        }
-        var range = BreakdownRange.Of(query.From, query.To, wholeDays: kind is not null);
-        var sources = new List<string>();
-        if (range.FirstDay < range.EndDay)
-        {
-            const string Days = "period_day >= $first AND period_day < $end";
-            var (summed, tail) = kind == SumKind.Session
-                ? ($"gateway_usage_daily WHERE {org}", LedgerSchema.Tail)
-                : ($"gateway_usage_sums WHERE kind = {(int)kind!} AND {SummedOrg(query.OrgId)}", UsageSums.Tail);
-            sources.Add($"SELECT {Columns(query, kind)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {summed} AND {Days}");
-            sources.Add($"SELECT {Columns(query, null)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {tail} AND {(query.OrgId is null ? "1" : org)} AND {Days}");
-            command.Parameters.AddWithValue("$first", range.FirstDay.ToString("O"));
-            command.Parameters.AddWithValue("$end", range.EndDay.ToString("O"));
-        }
-        foreach (var (from, to) in range.Parts)
-        {
-            sources.Add($"SELECT {Columns(query, null)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage WHERE {org} AND ts >= {from} AND ts < {to}");
-        }
+        var sources = Sources(connection, command, query);
         if (sources.Count == 0) return [];
         if (query.By.Contains(BreakdownDimension.Tag))
         {
@@ -55,6 +33,52 @@ internal static class BreakdownSql
             """;
         return ReadRows(command, query.By);
     }
+
+    static List<string> Sources(SqliteConnection connection, SqliteCommand command, BreakdownQuery query)
+    {
+        var org = Org(command, query.OrgId);
+        var (byDay, byHour) = Kinds(connection, query.By);
+        var sources = new List<string>();
+        var days = BreakdownRange.Of(query.From, query.To, byDay is null ? 0 : BreakdownRange.DayMs);
+        if (days.HasWhole) AddSums(byDay!.Value, days, "1", Days(days));
+        foreach (var (start, end) in days.Parts)
+        {
+            var hours = BreakdownRange.Of(start, end, byHour is null ? 0 : BreakdownRange.HourMs);
+            if (hours.HasWhole)
+            {
+                var bucket = $"CAST(bucket AS INTEGER) >= {hours.From / BreakdownRange.HourMs} AND CAST(bucket AS INTEGER) < {hours.To / BreakdownRange.HourMs}";
+                AddSums(byHour!.Value, hours, bucket, $"ts >= {hours.From} AND ts < {hours.To}");
+            }
+            foreach (var (from, to) in hours.Parts)
+            {
+                sources.Add($"SELECT {Columns(query, null)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM gateway_usage WHERE {org} AND ts >= {from} AND ts < {to}");
+            }
+        }
+        return sources;
+
+        void AddSums(SumKind kind, BreakdownRange range, string only, string ofTail)
+        {
+            var (summed, tail) = kind == SumKind.Session
+                ? ($"gateway_usage_daily WHERE {org}", LedgerSchema.Tail)
+                : ($"gateway_usage_sums WHERE kind = {(int)kind} AND {SummedOrg(query.OrgId)}", UsageSums.Tail);
+            sources.Add($"SELECT {Columns(query, kind)} requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {summed} AND {Days(range)} AND {only}");
+            sources.Add($"SELECT {Columns(query, null)} 1 AS requests, cost_nano_usd, prompt_tokens, completion_tokens FROM {tail} AND {(query.OrgId is null ? "1" : org)} AND {ofTail}");
+        }
+    }
+
+    /// <summary>The sums that answer for whole days, and those for whole hours; null where only the records do.</summary>
+    static (SumKind? ByDay, SumKind? ByHour) Kinds(SqliteConnection connection, IReadOnlyList<BreakdownDimension> by)
+    {
+        var byDay = SumKinds.Of(by, UsageSums.Kept);
+        var byHour = SumKinds.Of([.. by, BreakdownDimension.Hour], UsageSums.Kept);
+        if (byDay is not (null or SumKind.Session) && UsageSums.Lag(connection) > UsageSums.MaxTail)
+        {
+            return (byDay is SumKind.Plain or SumKind.SessionAlone ? SumKind.Session : null, null);
+        }
+        return (byDay, byHour);
+    }
+
+    static string Days(BreakdownRange range) => $"period_day >= '{range.FirstDay:O}' AND period_day < '{range.EndDay:O}'";
 
     internal static string Org(SqliteCommand command, string? orgId)
     {

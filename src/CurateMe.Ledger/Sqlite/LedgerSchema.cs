@@ -100,7 +100,8 @@ internal static class LedgerSchema
         CREATE VIEW gateway_usage_usd AS SELECT *, substr(period_day, 1, 7) AS period_month,
           printf('%s%d.%09d', iif(cost_nano_usd < 0, '-', ''), abs(cost_nano_usd) / 1000000000, abs(cost_nano_usd) % 1000000000) AS cost_usd FROM gateway_usage;
         """,
-        UsageSums.Again,
+        UsageSums.Again, // sessions alone
+        UsageSums.Again, // keys by hour
     ];
 
     /// <summary>

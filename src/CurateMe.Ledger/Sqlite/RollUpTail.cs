@@ -15,7 +15,7 @@ internal sealed class RollUpTail
     {
         var at = record.Timestamp.ToUnixTimeMilliseconds();
         var group = new RecordGroup(
-            record.OrgId, record.Day, at / UsageSums.HourMs, record.KeyId, record.TeamId ?? "", record.Model, record.Provider, record.RunnerId ?? "", record.SessionId ?? "",
+            record.OrgId, record.Day, at / BreakdownRange.HourMs, record.KeyId, record.TeamId ?? "", record.Model, record.Provider, record.RunnerId ?? "", record.SessionId ?? "",
             record.Tags ?? "");
         ref var sums = ref CollectionsMarshal.GetValueRefOrAddDefault(_sums, group, out _);
         sums.Requests++;

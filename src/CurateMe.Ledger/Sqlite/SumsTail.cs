@@ -20,7 +20,9 @@ internal sealed class SumsTail
     internal void Add(in RecordGroup group, in GroupSums sums)
     {
         var (org, day, team, model, provider) = (group.OrgId, group.Day, group.TeamId, group.Model, group.Provider);
-        Add(new SumGroup(SumKind.Hour, org, day, group.Hour.ToString(CultureInfo.InvariantCulture), "", team, model, provider, ""), in sums);
+        var hour = group.Hour.ToString(CultureInfo.InvariantCulture);
+        Add(new SumGroup(SumKind.Hour, org, day, hour, "", team, model, provider, ""), in sums);
+        Add(new SumGroup(SumKind.HourKey, org, day, hour, group.KeyId, "", "", "", ""), in sums);
         Add(new SumGroup(SumKind.Tags, org, day, group.Tags, "", "", model, provider, ""), in sums);
         Add(new SumGroup(SumKind.Plain, org, day, "", group.KeyId, team, model, provider, group.RunnerId), in sums);
         Add(new SumGroup(SumKind.SessionAlone, org, day, group.SessionId, "", "", "", "", group.RunnerId), in sums);

@@ -18,10 +18,8 @@ internal static class UsageSums
     /// <summary>So many records after the sums are worth adding up by a question; while there are more, it is answered without the sums.</summary>
     internal const int MaxTail = 250_000;
 
-    internal const long HourMs = 3_600_000;
-
     /// <summary>The kinds that are kept; by session with keys or models it is <c>gateway_usage_daily</c>. Coarser ones would gain nothing here.</summary>
-    internal static readonly SumKind[] Kept = [SumKind.Plain, SumKind.Hour, SumKind.Tags, SumKind.SessionAlone, SumKind.Session];
+    internal static readonly SumKind[] Kept = [SumKind.Plain, SumKind.Hour, SumKind.HourKey, SumKind.Tags, SumKind.SessionAlone, SumKind.Session];
 
     /// <summary>The records that the sums do not have yet.</summary>
     internal const string Tail = "gateway_usage NOT INDEXED WHERE seq > (SELECT through FROM gateway_usage_summed)";
@@ -72,7 +70,8 @@ internal static class UsageSums
         connection,
         $"""
         BEGIN IMMEDIATE;
-        {Add(SumKind.Hour, $"CAST(ts / {HourMs} AS TEXT)", key: "''", team: "coalesce(team_id, '')", runner: "''", upTo)};
+        {Add(SumKind.Hour, $"CAST(ts / {BreakdownRange.HourMs} AS TEXT)", key: "''", team: "coalesce(team_id, '')", runner: "''", upTo)};
+        {Add(SumKind.HourKey, $"CAST(ts / {BreakdownRange.HourMs} AS TEXT)", key: "key_id", team: "''", runner: "''", upTo, model: "''", provider: "''")};
         {Add(SumKind.Tags, "coalesce(tags, '')", key: "''", team: "''", runner: "''", upTo)};
         {Add(SumKind.Plain, "''", key: "key_id", team: "coalesce(team_id, '')", runner: "coalesce(runner_id, '')", upTo)};
         {Add(SumKind.SessionAlone, "coalesce(session_id, '')", key: "''", team: "''", runner: "coalesce(runner_id, '')", upTo, model: "''", provider: "''")};

@@ -45,6 +45,9 @@ public abstract partial class UsageLedgerContract
         (From.AddDays(1), From.AddDays(3)),
         (From.AddHours(7).AddMilliseconds(3), Now.AddHours(-3)),
         (From.AddDays(1).AddHours(2), From.AddDays(1).AddHours(9)),
+        (From.AddHours(30).AddMinutes(10), From.AddHours(57).AddMinutes(50)),
+        (From.AddHours(4), From.AddDays(2).AddHours(5)),
+        (From.AddHours(4).AddMinutes(20), From.AddHours(4).AddMinutes(40)),
         (Now, From),
     ];
 

@@ -1,6 +1,7 @@
 using CurateMe.Client;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Money;
 
 namespace CurateMe.Gateway.Admin;
@@ -15,7 +16,6 @@ static class Rules
     public const int MaxConcurrency = 1_000_000;
     const int MaxNameLength = 200;
     const int MaxIdLength = 64;
-    const int MaxFallbacksPerModel = 5;
 
     public static void Amount(string param, NanoUsd? amount)
     {
@@ -136,7 +136,7 @@ static class Rules
         foreach (var (model, others) in policy.Fallbacks ?? new Dictionary<string, IReadOnlyList<string>>())
         {
             Model("fallbacks", model, mayEndInStar: false);
-            Count($"fallbacks.{model}", others?.Count ?? 0, 1, MaxFallbacksPerModel);
+            Count($"fallbacks.{model}", others?.Count ?? 0, 1, Planner.MaxFallbacks);
             for (var i = 0; i < others!.Count; i++)
             {
                 Model($"fallbacks.{model}[{i}]", others[i], mayEndInStar: false);

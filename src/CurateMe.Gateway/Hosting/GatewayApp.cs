@@ -160,6 +160,7 @@ static class GatewayApp
         services.AddHostedService(s => s.GetRequiredService<KeyGuard>());
         services.AddSingleton<WaitingRooms>();
         services.AddSingleton<AdmissionQueue>();
+        services.AddSingleton<Planner>();
         services.AddSingleton<RequestPipeline>();
     }
 }

@@ -31,6 +31,9 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     public long Started { get; } = started;
     public Principal? Principal { get; set; }
 
+    /// <summary>What was sent, once it is read; the pipeline gives it back at the end.</summary>
+    public RequestBody? Body { get; set; }
+
     /// <summary>Takes the time of each stage; null where nobody wants it.</summary>
     public StageTimes? Stages { get; init; }
 

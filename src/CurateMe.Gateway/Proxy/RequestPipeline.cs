@@ -2,10 +2,8 @@ using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Approvals;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Idempotency;
-using CurateMe.Gateway.InputBounds;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Protection;
-using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Runners;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
@@ -35,13 +33,11 @@ sealed partial class RequestPipeline(
     KeyDirectory keys,
     SessionDirectory sessions,
     ApprovalGate approvals,
-    TargetDirectory targets,
+    Planner planner,
     HoldDesk desk,
     AnswerDelivery delivery,
     ResponseOwners owners,
     IdempotentCalls idempotent,
-    InputHabits habits,
-    Keyring ring,
     PromptHash prompts,
     RequestMetrics metrics,
     BudgetSignals signals,
@@ -51,16 +47,16 @@ sealed partial class RequestPipeline(
     TimeProvider time,
     ILogger<RequestPipeline> logger)
 {
-    /// <summary>Most fallbacks that one request tries.</summary>
-    public const int MaxFallbacks = 4;
-
     public async Task HandleAsync(HttpContext http, Route route)
     {
         var now = time.GetUtcNow();
         var exchange = new Exchange(http, route.Dialect, RequestId.New(now), now, time.GetTimestamp()) { Stages = metrics.Stages };
         try
         {
-            await RunAsync(exchange, route);
+            if (await AdmitAsync(exchange, route) is { } admitted)
+            {
+                await ForwardAsync(exchange, admitted);
+            }
         }
         catch (RefusedException refusal)
         {
@@ -105,10 +101,15 @@ sealed partial class RequestPipeline(
             {
                 await claim.DisposeAsync();
             }
+            exchange.Body?.Dispose();
         }
     }
 
-    async Task RunAsync(Exchange exchange, Route route)
+    /// <summary>What was admitted: it holds money, which whoever gets this must see to the end.</summary>
+    sealed record Admitted(CallPlan Plan, BudgetPath Path, RequestBody Body, Hold Hold);
+
+    // Null when the request has its answer already.
+    async ValueTask<Admitted?> AdmitAsync(Exchange exchange, Route route)
     {
         // 1
         var request = exchange.Http.Request;
@@ -118,106 +119,97 @@ sealed partial class RequestPipeline(
 
         // 2
         RequireType(request, route.Dialect);
-        using var body = await RequestBody.ReadAsync(request, Math.Min(options.MaxBodyBytes, principal.Policy.MaxRequestBytes), exchange.Aborted);
+        var body = exchange.Body = await RequestBody.ReadAsync(request, Math.Min(options.MaxBodyBytes, principal.Policy.MaxRequestBytes), exchange.Aborted);
         var facts = route.Dialect.Read(body.Span, request);
-        if (!route.Dialect.Free && CallersKeys.Read(request) is { } named)
+        if (!route.Dialect.Free && CallersKeys.Read(request) is { } named && await ReplayAsync(exchange, named, body))
         {
-            var claim = exchange.Claim = await idempotent.ClaimAsync(exchange, named, body.Memory);
-            if (claim.Replay is not null)
-            {
-                exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
-                await idempotent.ReplayAsync(exchange, claim);
-                return;
-            }
+            return null;
         }
-
         exchange.Lap(Stage.Read);
 
         // 3, 4
         await RefuseForeignAsync(exchange, facts, principal);
-        var policy = principal.Policy;
-        var target = Aim(route, facts.Model, principal);
-        var providerKey = ProviderKey(request, keyFromOwnHeader, target, principal, out var stored);
-        var url = target.Upstream.Row.BaseUrl + route.Dialect.UpstreamPath(target.Upstream.Row, facts, target.Model, request);
+        var plan = planner.Aim(exchange, route, facts, keyFromOwnHeader);
         if (route.Dialect.Free)
         {
-            await delivery.PassFreeAsync(new Call(exchange, target, url, body, Renamed(route.Dialect, body, facts, target), providerKey) { Stored = stored });
-            return;
+            await delivery.PassFreeAsync(Planner.FreeCall(plan, exchange, body));
+            return null;
         }
-        if (route.Dialect.RequestType == "application/json")
-        {
-            facts.Input[BilledUnit.InputToken] += Normalization.Growth(body.Span);
-        }
-        var fewer = habits.Measure(facts, body.Span);
-        var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier, habits.Saving(facts, target.Price, fewer));
-        var wish = Admission.Size(in quote, facts, target.Price, policy, route.Dialect);
-        var fallbacks = policy.Fallbacks.Count == 0 ? [] : Fallbacks(route, facts, principal, target, fewer);
-        foreach (var other in fallbacks)
-        {
-            wish = wish.Covering(other.Wish);
-        }
-
+        planner.Quote(plan, principal, body.Span);
         exchange.Lap(Stage.Quote);
         var caller = await sessions.ResolveAsync(
             principal, CallerLabels.Read(request, "X-CM-Runner-ID"), CallerLabels.Read(request, "X-CM-Session-ID"), exchange.Aborted);
         var approval = await approvals.CheckAsync(
-            principal, target.Model, wish.Desired, body.Span, CallerLabels.Read(request, "X-CM-Approval-Token"), exchange.Aborted);
+            principal, plan.Target.Model, plan.Wish.Desired, body.Span, CallerLabels.Read(request, "X-CM-Approval-Token"), exchange.Aborted);
         if (approval.Pending is { } pending)
         {
             exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
             await exchange.AwaitApprovalAsync(pending);
-            return;
+            return null;
         }
-
         exchange.Lap(Stage.Govern);
 
         // 5
-        var record = Record(exchange, route, facts, target, in caller, body);
+        var record = Record(exchange, plan, in caller, body);
         pulses.OnRequest(principal, record);
+        return new Admitted(plan, caller.Path, body, await HoldAsync(exchange, plan, caller.Path, record, approval.Used));
+    }
+
+    async ValueTask<bool> ReplayAsync(Exchange exchange, string named, RequestBody body)
+    {
+        var claim = exchange.Claim = await idempotent.ClaimAsync(exchange, named, body.Memory);
+        if (claim.Replay is null)
+        {
+            return false;
+        }
+        exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
+        await idempotent.ReplayAsync(exchange, claim);
+        return true;
+    }
+
+    async ValueTask<Hold> HoldAsync(Exchange exchange, CallPlan plan, BudgetPath path, UsageRecord record, UsedApproval? approval)
+    {
+        var (principal, wish) = (exchange.Principal!, plan.Wish);
         var (hold, outcome) = queue.MustWait(principal)
             ? (null, default)
-            : await desk.TakeAsync(new HoldRequest(record, caller.Path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
-        if (hold is null && (outcome.Verdict == HoldVerdict.Admitted || AdmissionQueue.MayWait(policy, in outcome)))
+            : await desk.TakeAsync(new HoldRequest(record, path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
+        if (hold is null && (outcome.Verdict == HoldVerdict.Admitted || AdmissionQueue.MayWait(principal.Policy, in outcome)))
         {
-            (hold, outcome, record) = await QueueAsync(exchange, record, caller.Path, wish, approval.Used);
+            (hold, outcome) = await QueueAsync(exchange, record, path, wish, approval);
         }
         exchange.Held(in outcome);
         exchange.Lap(Stage.Hold);
-        if (hold is null)
+        if (hold is not null)
         {
-            if (approval.Used is { } used)
-            {
-                await approvals.GiveBackAsync(used, CancellationToken.None);
-            }
-            signals.OnDenied(principal.Path, in outcome, principal.KeyId);
-            throw Admission.Denied(in outcome, in wish, in quote);
+            return hold;
         }
+        if (approval is not null)
+        {
+            await approvals.GiveBackAsync(approval, CancellationToken.None);
+        }
+        signals.OnDenied(principal.Path, in outcome, principal.KeyId);
+        throw Admission.Denied(in outcome, in wish, plan.Quote);
+    }
 
-        exchange.Claim?.Follows(record);
+    async Task ForwardAsync(Exchange exchange, Admitted admitted)
+    {
         // Whatever fails from here on, the hold ends; delivery ends it earlier, before the answer does.
-        await using var scope = hold;
+        await using var hold = admitted.Hold;
+        var (plan, record, principal) = (admitted.Plan, hold.Record, exchange.Principal!);
+        exchange.Claim?.Follows(record);
 
         // 6, 7, 8
-        List<Call> calls = [new Call(exchange, target, url, body, Patches(route.Dialect, body, facts, target, in wish, in quote, record), providerKey) { Stored = stored }];
-        foreach (var other in fallbacks)
-        {
-            var row = other.Target.Upstream.Row;
-            var secret = StoredKey(other.Target, principal);
-            calls.Add(new Call(
-                exchange, other.Target, row.BaseUrl + route.Dialect.UpstreamPath(row, facts, other.Target.Model, request), body,
-                Patches(route.Dialect, body, facts, other.Target, other.Wish, other.Quote, record), secret?.Text)
-            { Stored = secret });
-        }
+        var calls = planner.Calls(plan, exchange, admitted.Body, record);
         var governed = time.GetElapsedTime(exchange.Started);
         exchange.Governed(governed.TotalMilliseconds);
         metrics.OnForward(governed.TotalSeconds);
         try
         {
-            await delivery.DeliverAsync(calls, hold, facts, policy);
+            await delivery.DeliverAsync(calls, hold, plan.Facts, principal.Policy);
         }
         finally
         {
-            signals.OnSettled(caller.Path);
+            signals.OnSettled(admitted.Path);
             pulses.OnSettled(principal, record);
             queue.OnEnded(principal);
             if (record.Status != RecordStatus.Held)
@@ -225,43 +217,24 @@ sealed partial class RequestPipeline(
                 metrics.OnSettled(record, exchange.Http);
             }
         }
-        habits.Learn(facts, target.Price, record, fewer);
+        planner.Learn(plan, record);
     }
 
     // The record is that of the admission, not of the arrival.
-    async ValueTask<(Hold? Hold, HoldOutcome Outcome, UsageRecord Record)> QueueAsync(Exchange exchange, UsageRecord first, BudgetPath path, Wish wish, UsedApproval? approval)
+    async ValueTask<(Hold? Hold, HoldOutcome Outcome)> QueueAsync(Exchange exchange, UsageRecord first, BudgetPath path, Wish wish, UsedApproval? approval)
     {
-        var record = first;
         try
         {
-            var (hold, outcome) = await queue.WaitAsync(
+            return await queue.WaitAsync(
                 exchange.Principal!,
-                () => new HoldRequest(record = first.AdmittedAt(time.GetUtcNow()), path, wish.Desired, wish.Minimum, options.HoldTimeToLive),
+                () => new HoldRequest(first.AdmittedAt(time.GetUtcNow()), path, wish.Desired, wish.Minimum, options.HoldTimeToLive),
                 exchange.Aborted);
-            return (hold, outcome, record);
         }
         catch when (approval is not null)
         {
             await approvals.GiveBackAsync(approval, CancellationToken.None);
             throw;
         }
-    }
-
-    Target Aim(Route route, string name, Principal principal)
-    {
-        var wanted = principal.Policy.ModelAliases.GetValueOrDefault(name, name);
-        var (upstream, model) = targets.Resolve(route, wanted, route.Dialect.Kind);
-        if (!principal.Models.Allows(model))
-        {
-            throw new RefusedException(ErrorCode.ModelNotAllowed, $"The model {model} is not allowed for this key.", "Use a model of GET /v1/models, or change the model_allowlist.", "model");
-        }
-        var price = targets.Prices.Find(upstream.Row.Name, model);
-        if (price is null && principal.Policy.OnUnpricedModel == Client.OnUnpricedModel.Deny)
-        {
-            throw new RefusedException(
-                ErrorCode.ModelNotPriced, $"The model {model} of {upstream.Row.Name} has no price, so its cost cannot be bounded.", "Use a model of GET /v1/models, or add its price.", "model");
-        }
-        return new Target(upstream, price ?? ModelPrice.Unpriced(upstream.Row.Name, model), model);
     }
 
     // A conversation goes on from an answer of the same org, or from one that is no longer remembered.
@@ -273,34 +246,6 @@ sealed partial class RequestPipeline(
         }
     }
 
-    readonly record struct Fallback(Target Target, Quote Quote, Wish Wish);
-
-    // Those of the policy's fallbacks that speak the same dialect and that this key may use; the others are passed over.
-    List<Fallback> Fallbacks(Route route, RequestFacts facts, Principal principal, Target first, long fewer)
-    {
-        List<Fallback> found = [];
-        var policy = principal.Policy;
-        var names = policy.Fallbacks.GetValueOrDefault(facts.Model) ?? policy.Fallbacks.GetValueOrDefault(first.Model) ?? [];
-        foreach (var name in names.Take(MaxFallbacks))
-        {
-            try
-            {
-                var target = Aim(route with { Provider = null }, name, principal);
-                if (!target.Upstream.Row.KeyOptional && StoredKey(target, principal) is null)
-                {
-                    continue;
-                }
-                var quote = Quote.Of(facts, target.Price, target.Upstream.Row.AutoTier, habits.Saving(facts, target.Price, fewer));
-                found.Add(new Fallback(target, quote, Admission.Size(in quote, facts, target.Price, policy, route.Dialect)));
-            }
-            catch (RefusedException)
-            {
-                // Not allowed, not priced or too dear: no fallback for this request.
-            }
-        }
-        return found;
-    }
-
     static void RequireType(HttpRequest request, Dialect dialect)
     {
         if (dialect.RequestType is { } wanted && !(request.ContentType is { } type && type.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) && (type.Length == wanted.Length || type[wanted.Length] is ';' or ' ' or '\t')))
@@ -309,22 +254,7 @@ sealed partial class RequestPipeline(
         }
     }
 
-    ProviderSecret? StoredKey(Target target, Principal principal) => ring.Next(target.Upstream.Row.Name, principal.OrgId) ?? target.Upstream.NextKey();
-
-    // The caller's own, else the org's, else the platform's, else the configuration's.
-    string? ProviderKey(HttpRequest request, bool keyFromOwnHeader, Target target, Principal principal, out ProviderSecret? stored)
-    {
-        var row = target.Upstream.Row;
-        var own = PresentedKey.Provider(request, keyFromOwnHeader);
-        stored = own is null ? StoredKey(target, principal) : null;
-        var key = own ?? stored?.Text;
-        return key is not null || row.KeyOptional
-            ? key
-            : throw new RefusedException(
-                ErrorCode.ProviderKeyMissing, $"The gateway has no key for {row.Name}.", $"Store one at /api/v1/admin/provider-keys, configure Providers__{row.Name}__ApiKey, or send your own in X-Provider-Key.");
-    }
-
-    UsageRecord Record(Exchange exchange, Route route, RequestFacts facts, Target target, in CallerPath caller, RequestBody body) => new()
+    UsageRecord Record(Exchange exchange, CallPlan plan, in CallerPath caller, RequestBody body) => new()
     {
         Id = exchange.Id,
         OrgId = exchange.Principal!.OrgId,
@@ -332,34 +262,19 @@ sealed partial class RequestPipeline(
         KeyId = exchange.Principal.KeyId,
         RunnerId = caller.RunnerId,
         SessionId = caller.SessionId,
-        Provider = target.Upstream.Row.Name,
-        Model = target.RecordedModel,
-        RequestedModel = facts.Model,
-        Endpoint = route.Dialect.Endpoint,
-        Stream = facts.Stream,
+        Provider = plan.Target.Upstream.Row.Name,
+        Model = plan.Target.RecordedModel,
+        RequestedModel = plan.Facts.Model,
+        Endpoint = plan.Route.Dialect.Endpoint,
+        Stream = plan.Facts.Stream,
         Day = DateOnly.FromDateTime(exchange.Admitted.UtcDateTime),
         Timestamp = exchange.Admitted,
-        PriceVersion = targets.Prices.Version,
-        Tier = facts.TierIsAuto ? target.Upstream.Row.AutoTier : facts.Tier,
+        PriceVersion = planner.PriceVersion,
+        Tier = plan.Facts.TierIsAuto ? plan.Target.Upstream.Row.AutoTier : plan.Facts.Tier,
         ClientIp = exchange.Http.Connection.RemoteIpAddress?.ToString(),
         Tags = CallerLabels.ReadTags(exchange.Http.Request),
         PromptHash = prompts.Of(body.Span),
     };
-
-    static List<BodyPatch> Patches(Dialect dialect, RequestBody body, RequestFacts facts, Target target, in Wish wish, in Quote quote, UsageRecord record)
-    {
-        var patches = Renamed(dialect, body, facts, target);
-        var row = target.Upstream.Row;
-        dialect.Prepare(body.Span, facts, row, patches);
-        if (wish.SendsCap)
-        {
-            patches.Add(dialect.Cap(body.Span, facts, row, Math.Min(wish.Tokens, quote.TokensFor(record.Hold))));
-        }
-        return patches;
-    }
-
-    static List<BodyPatch> Renamed(Dialect dialect, RequestBody body, RequestFacts facts, Target target) =>
-        (target.Model != facts.Model || facts.ByDeployment) && dialect.Model(body.Span, facts, target.Model) is { } renamed ? [renamed] : [];
 
     async Task RefuseAsync(Exchange exchange, RefusedException refusal)
     {

@@ -51,6 +51,27 @@ public sealed class StreamFidelityTests
         Assert.All(await rig.RecordsAsync(), r => Assert.Equal(script.Contains(Hidden, StringComparison.Ordinal) ? UsageSource.Provider : UsageSource.Estimated, r.Source));
     }
 
+    // The gateway frames chunks itself; these sizes lie around the blocks that the server writes to.
+    [Theory]
+    [InlineData(2040, 2056)]
+    [InlineData(4076, 4100)]
+    [InlineData(65530, 65540)]
+    public async Task Stream_OfEventsOfAnySize_IsWhole(int smallest, int largest)
+    {
+        await using var upstream = new ScriptedUpstream();
+        await using var rig = await GatewayRig.StartAsync(settings: upstream.Behind);
+        var key = await rig.KeyAsync();
+        for (var size = smallest; size <= largest; size++)
+        {
+            var script = $"data: {new string('x', size - "data: \n\n".Length)}\n\n";
+            upstream.Answer(script, type: "text/event-stream");
+
+            var answer = await rig.AskAsync(key, Chat.Body(stream: true));
+
+            Assert.True(answer.Status == 200 && answer.Text == script && answer.Trailer("X-CM-Cost") is not null, $"{size}: {answer.Status}, {answer.Text.Length} characters");
+        }
+    }
+
     [Fact]
     public async Task Event_LargerThanTheLimit_PassesUnread()
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Connections.Features;
 
 namespace CurateMe.Gateway.Keys;
@@ -28,24 +29,5 @@ sealed class SeenSecret(string text)
         return now.hash;
     }
 
-    // The framework's comparison goes byte by byte in code that is not optimized; this has no early way out either.
-    bool Is(ReadOnlySpan<char> secret)
-    {
-        if (secret.Length != text.Length)
-        {
-            return false;
-        }
-        var differences = 0UL;
-        var mine = MemoryMarshal.Cast<char, ulong>(text.AsSpan());
-        var theirs = MemoryMarshal.Cast<char, ulong>(secret);
-        for (var i = 0; i < mine.Length; i++)
-        {
-            differences |= mine[i] ^ theirs[i];
-        }
-        for (var i = mine.Length * (sizeof(ulong) / sizeof(char)); i < text.Length; i++)
-        {
-            differences |= (uint)(text[i] ^ secret[i]);
-        }
-        return differences == 0;
-    }
+    bool Is(ReadOnlySpan<char> secret) => CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(secret), MemoryMarshal.AsBytes(text.AsSpan()));
 }

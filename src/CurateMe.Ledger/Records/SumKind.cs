@@ -35,13 +35,11 @@ internal static class SumKinds
         (SumKind.Session, [BreakdownDimension.Key, BreakdownDimension.Team, BreakdownDimension.Provider, BreakdownDimension.Model, BreakdownDimension.Runner, BreakdownDimension.Session]),
     ];
 
-    /// <summary>What the store keeps, which may be fewer kinds than there are.</summary>
-    internal static readonly SumKind[] All = [.. CheapestFirst.Select(static k => k.Kind)];
-
     /// <summary>
     /// The fewest sums that answer a question; null when only the records do. More dimensions in one kind would make as many sums as records: an hour has few
     /// requests of one key and model, and tags times keys are many.
     /// </summary>
+    /// <param name="kept">What the store keeps, which may be fewer kinds than there are.</param>
     internal static SumKind? Of(IReadOnlyList<BreakdownDimension> by, IReadOnlyList<SumKind> kept)
     {
         foreach (var (kind, dimensions) in CheapestFirst)

@@ -1,4 +1,5 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 using Xunit;
@@ -35,6 +36,19 @@ public sealed class RoutingTests
         Assert.Equal("grok-3", record.Model);
         Assert.Equal("gpt-4o-mini", record.RequestedModel);
         Assert.True(record.Cost > NanoUsd.Zero);
+    }
+
+    [Fact]
+    public async Task Fallbacks_AsManyAsAPolicyMayName_AreAllTried()
+    {
+        await using var rig = await GatewayRig.StartAsync(NoRetries());
+        string[] names = [.. Enumerable.Range(1, Planner.MaxFallbacks - 1).Select(static i => $"nobody/nothing-{i}"), "xai/grok-3"];
+        var key = await rig.KeyAsync(policy: new PolicyDocument { Fallbacks = new Dictionary<string, IReadOnlyList<string>> { ["gpt-4o-mini"] = names } });
+
+        using var answer = await rig.ChatAsync(key, Ask(), headers: Sim("status=503;only=openai"));
+
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        Assert.Equal("xai", Assert.Single(await Bills.AssertEqualAsync(rig)).Provider);
     }
 
     [Fact]

@@ -34,6 +34,7 @@ sealed class Principal
         _replaced = replaced;
         _orgSuspended = org.Suspended;
         Policy = policy;
+        DailyBudget = policy.DailyBudget?.ToString() ?? "unlimited";
         Models = policy.Models.And(key.ModelAllowlist);
         Ips = IpAllowlist.Of(key.IpAllowlist);
         var orgNode = new BudgetNode(NodeKind.Org, org.OrgId, policy.DailyBudget, policy.MonthlyBudget, RequestsPerMinute: policy.RateLimitRpm, MaxConcurrency: policy.MaxConcurrency);
@@ -59,6 +60,9 @@ sealed class Principal
     public string? RunnerId => _key.RunnerId;
 
     public OrgPolicy Policy { get; }
+
+    /// <summary>The org's dollars per day as answers tell them.</summary>
+    public string DailyBudget { get; }
 
     /// <summary>What the key and its org both allow.</summary>
     public ModelAllowlist Models { get; }

@@ -5,11 +5,16 @@ namespace CurateMe.Gateway.ProviderKeys;
 sealed class ProviderSecret(string? id, string text)
 {
     long restsUntil;
+    string? header;
 
     public string? Id { get; } = id;
 
     /// <summary>The key itself.</summary>
     public string Text { get; } = text;
+
+    /// <summary>The key as its provider's header carries it.</summary>
+    /// <param name="prefix">What stands before it there; always the same.</param>
+    public string Header(string prefix) => header ??= prefix + Text;
 
     /// <summary>The keys that it takes turns with.</summary>
     public KeySet? Set { get; set; }

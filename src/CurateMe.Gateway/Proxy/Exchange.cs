@@ -86,7 +86,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         if (Principal is not null)
         {
             headers["X-CM-Daily-Cost"] = daySpent.ToString();
-            headers["X-CM-Daily-Budget"] = DailyBudget(Principal);
+            headers["X-CM-Daily-Budget"] = Principal.DailyBudget;
         }
         if (rate.Limit > 0)
         {
@@ -108,7 +108,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     [
         ("X-CM-Cost", cost.ToString()),
         ("X-CM-Daily-Cost", daySpent.ToString()),
-        ("X-CM-Daily-Budget", DailyBudget(Principal!)),
+        ("X-CM-Daily-Budget", Principal!.DailyBudget),
     ];
 
     /// <summary>Announces the trailers where the server sends them itself.</summary>
@@ -168,8 +168,6 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         WriteHeaders();
         return Http.Response.WriteAsJsonAsync(pending, AdminJson.Default.PendingApproval, contentType: null, Aborted);
     }
-
-    static string DailyBudget(Principal principal) => principal.Policy.DailyBudget?.ToString() ?? "unlimited";
 
     // To the microsecond; a custom format would cost more than the hold.
     static string Milliseconds(double value)

@@ -7,7 +7,8 @@ using Polly.CircuitBreaker;
 namespace CurateMe.Gateway.Proxy;
 
 /// <summary>One call to a provider, as the pipeline has prepared it.</summary>
-sealed record Call(Exchange Exchange, Target Target, string Url, RequestBody? Body, List<BodyPatch> Patches, string? ProviderKey)
+/// <param name="Path">Below the provider's base URL, with its query.</param>
+sealed record Call(Exchange Exchange, Target Target, string Path, RequestBody? Body, List<BodyPatch> Patches, string? ProviderKey)
 {
     public HttpMethod Method { get; init; } = HttpMethod.Post;
 
@@ -105,7 +106,7 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
     {
         var row = call.Target.Upstream.Row;
         var incoming = call.Exchange.Http.Request;
-        var request = new HttpRequestMessage(call.Method, call.Target.Upstream.Address(call.Url))
+        var request = new HttpRequestMessage(call.Method, call.Target.Upstream.Address(call.Path))
         {
             Content = call.Body is null ? null : new PatchedContent(call.Body.Memory, call.Patches, incoming.ContentType),
             Version = call.Target.Upstream.IsSecure ? System.Net.HttpVersion.Version20 : System.Net.HttpVersion.Version11,
@@ -115,7 +116,7 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
         request.Headers.TryAddWithoutValidation("X-Client-Request-Id", call.Exchange.IdText);
         if (call.ProviderKey is not null)
         {
-            request.Headers.TryAddWithoutValidation(row.AuthHeader, row.AuthPrefix + call.ProviderKey);
+            request.Headers.TryAddWithoutValidation(row.AuthHeader, call.Stored?.Header(row.AuthPrefix) ?? row.AuthPrefix + call.ProviderKey);
         }
         return request;
     }

@@ -74,19 +74,19 @@ sealed class Planner(TargetDirectory targets, Keyring ring, InputHabits habits)
 
     /// <summary>The call of an endpoint that nobody bills.</summary>
     public static Call FreeCall(CallPlan plan, Exchange exchange, RequestBody body) =>
-        new(exchange, plan.Target, Url(plan, plan.Target, exchange), body, Renamed(plan, plan.Target, body), plan.ProviderKey) { Stored = plan.Stored };
+        new(exchange, plan.Target, Path(plan, plan.Target, exchange), body, Renamed(plan, plan.Target, body), plan.ProviderKey) { Stored = plan.Stored };
 
     /// <summary>The planned call and its fallbacks, their bodies patched so that none can cost more than is held.</summary>
     public List<Call> Calls(CallPlan plan, Exchange exchange, RequestBody body, UsageRecord record)
     {
         List<Call> calls =
         [
-            new Call(exchange, plan.Target, Url(plan, plan.Target, exchange), body, Patches(plan, plan.Target, plan.Wish, plan.Quote, body, record), plan.ProviderKey) { Stored = plan.Stored },
+            new Call(exchange, plan.Target, Path(plan, plan.Target, exchange), body, Patches(plan, plan.Target, plan.Wish, plan.Quote, body, record), plan.ProviderKey) { Stored = plan.Stored },
         ];
         foreach (var (target, quote, wish) in plan.Fallbacks)
         {
             var stored = StoredKey(target, exchange.Principal!);
-            calls.Add(new Call(exchange, target, Url(plan, target, exchange), body, Patches(plan, target, wish, quote, body, record), stored?.Text) { Stored = stored });
+            calls.Add(new Call(exchange, target, Path(plan, target, exchange), body, Patches(plan, target, wish, quote, body, record), stored?.Text) { Stored = stored });
         }
         return calls;
     }
@@ -155,11 +155,8 @@ sealed class Planner(TargetDirectory targets, Keyring ring, InputHabits habits)
                 ErrorCode.ProviderKeyMissing, $"The gateway has no key for {row.Name}.", $"Store one at /api/v1/admin/provider-keys, configure Providers__{row.Name}__ApiKey, or send your own in X-Provider-Key.");
     }
 
-    static string Url(CallPlan plan, Target target, Exchange exchange)
-    {
-        var row = target.Upstream.Row;
-        return row.BaseUrl + plan.Route.Dialect.UpstreamPath(row, plan.Facts, target.Model, exchange.Http.Request);
-    }
+    static string Path(CallPlan plan, Target target, Exchange exchange) =>
+        plan.Route.Dialect.UpstreamPath(target.Upstream.Row, plan.Facts, target.Model, exchange.Http.Request);
 
     static List<BodyPatch> Patches(CallPlan plan, Target target, in Wish wish, in Quote quote, RequestBody body, UsageRecord record)
     {

@@ -55,45 +55,24 @@ sealed partial class RequestPipeline(
         {
             if (await AdmitAsync(exchange, route) is { } admitted)
             {
-                await ForwardAsync(exchange, admitted);
+                // Whatever fails from here on, the hold ends; delivery ends it earlier, before the answer does.
+                await using var hold = admitted.Hold;
+                var calls = Calls(exchange, admitted);
+                try
+                {
+                    // 6, 7, 8
+                    await delivery.DeliverAsync(calls, hold, admitted.Plan.Facts, exchange.Principal!.Policy);
+                }
+                finally
+                {
+                    OnEnded(exchange, admitted);
+                }
+                planner.Learn(admitted.Plan, hold.Record);
             }
-        }
-        catch (RefusedException refusal)
-        {
-            await RefuseAsync(exchange, refusal);
-        }
-        catch (JournalUnavailableException e)
-        {
-            Log.JournalUnavailable(logger, exchange.Id, e.Message);
-            await RefuseAsync(exchange, new RefusedException(
-                ErrorCode.CostRecorder, "The gateway cannot promise to record this request, so it does not forward it.", "Look at GET /health and at the journal's disk."));
-        }
-        catch (CounterStoreUnavailableException e)
-        {
-            Log.CountersUnavailable(logger, exchange.Id, e.Message);
-            await RefuseAsync(exchange, new RefusedException(
-                ErrorCode.BudgetStore, "The budget store does not answer, and the policy denies requests without it.", "Look at GET /health; on_budget_store_loss decides."));
-        }
-        catch (Exception e) when (e is ConfigStoreUnavailableException or TimeoutException)
-        {
-            Log.ConfigurationUnavailable(logger, exchange.Id, e.Message);
-            await RefuseAsync(exchange, new RefusedException(
-                ErrorCode.ConfigurationStore, "The store of keys and policies does not answer, and this gateway does not know the key yet.", "Try again; look at GET /health."));
-        }
-        catch (BadHttpRequestException e)
-        {
-            await RefuseAsync(exchange, new RefusedException(
-                e.StatusCode == 413 ? ErrorCode.BodyTooLarge : ErrorCode.InvalidJson, "The request could not be read to its end.", "Send a complete HTTP request."));
-        }
-        catch (Exception e) when (e is RequestCutOffException || (exchange.ClientLeft && e is OperationCanceledException or IOException))
-        {
-            // The client went away while it sent its request or took its answer; whatever was held has ended in its scope.
-            http.Abort();
         }
         catch (Exception e)
         {
-            Log.Failed(logger, exchange.Id, e.GetType().FullName, e.StackTrace);
-            await RefuseAsync(exchange, new RefusedException(ErrorCode.Internal, "The gateway failed.", "Try again; if it lasts, report the X-CM-Request-ID."));
+            await FailAsync(exchange, e);
         }
         finally
         {
@@ -191,33 +170,26 @@ sealed partial class RequestPipeline(
         throw Admission.Denied(in outcome, in wish, plan.Quote);
     }
 
-    async Task ForwardAsync(Exchange exchange, Admitted admitted)
+    List<Call> Calls(Exchange exchange, Admitted admitted)
     {
-        // Whatever fails from here on, the hold ends; delivery ends it earlier, before the answer does.
-        await using var hold = admitted.Hold;
-        var (plan, record, principal) = (admitted.Plan, hold.Record, exchange.Principal!);
-        exchange.Claim?.Follows(record);
-
-        // 6, 7, 8
-        var calls = planner.Calls(plan, exchange, admitted.Body, record);
+        exchange.Claim?.Follows(admitted.Hold.Record);
+        var calls = planner.Calls(admitted.Plan, exchange, admitted.Body, admitted.Hold.Record);
         var governed = time.GetElapsedTime(exchange.Started);
         exchange.Governed(governed.TotalMilliseconds);
         metrics.OnForward(governed.TotalSeconds);
-        try
+        return calls;
+    }
+
+    void OnEnded(Exchange exchange, Admitted admitted)
+    {
+        var (principal, record) = (exchange.Principal!, admitted.Hold.Record);
+        signals.OnSettled(admitted.Path);
+        pulses.OnSettled(principal, record);
+        queue.OnEnded(principal);
+        if (record.Status != RecordStatus.Held)
         {
-            await delivery.DeliverAsync(calls, hold, plan.Facts, principal.Policy);
+            metrics.OnSettled(record, exchange.Http);
         }
-        finally
-        {
-            signals.OnSettled(admitted.Path);
-            pulses.OnSettled(principal, record);
-            queue.OnEnded(principal);
-            if (record.Status != RecordStatus.Held)
-            {
-                metrics.OnSettled(record, exchange.Http);
-            }
-        }
-        planner.Learn(plan, record);
     }
 
     // The record is that of the admission, not of the arrival.
@@ -275,6 +247,38 @@ sealed partial class RequestPipeline(
         Tags = CallerLabels.ReadTags(exchange.Http.Request),
         PromptHash = prompts.Of(body.Span),
     };
+
+    Task FailAsync(Exchange exchange, Exception e)
+    {
+        switch (e)
+        {
+            case RefusedException refusal:
+                return RefuseAsync(exchange, refusal);
+            case JournalUnavailableException:
+                Log.JournalUnavailable(logger, exchange.Id, e.Message);
+                return RefuseAsync(exchange, new RefusedException(
+                    ErrorCode.CostRecorder, "The gateway cannot promise to record this request, so it does not forward it.", "Look at GET /health and at the journal's disk."));
+            case CounterStoreUnavailableException:
+                Log.CountersUnavailable(logger, exchange.Id, e.Message);
+                return RefuseAsync(exchange, new RefusedException(
+                    ErrorCode.BudgetStore, "The budget store does not answer, and the policy denies requests without it.", "Look at GET /health; on_budget_store_loss decides."));
+            case ConfigStoreUnavailableException or TimeoutException:
+                Log.ConfigurationUnavailable(logger, exchange.Id, e.Message);
+                return RefuseAsync(exchange, new RefusedException(
+                    ErrorCode.ConfigurationStore, "The store of keys and policies does not answer, and this gateway does not know the key yet.", "Try again; look at GET /health."));
+            case BadHttpRequestException { StatusCode: var status }:
+                return RefuseAsync(exchange, new RefusedException(
+                    status == 413 ? ErrorCode.BodyTooLarge : ErrorCode.InvalidJson, "The request could not be read to its end.", "Send a complete HTTP request."));
+            case RequestCutOffException:
+            case OperationCanceledException or IOException when exchange.ClientLeft:
+                // The client went away while it sent its request or took its answer; whatever was held has ended in its scope.
+                exchange.Http.Abort();
+                return Task.CompletedTask;
+            default:
+                Log.Failed(logger, exchange.Id, e.GetType().FullName, e.StackTrace);
+                return RefuseAsync(exchange, new RefusedException(ErrorCode.Internal, "The gateway failed.", "Try again; if it lasts, report the X-CM-Request-ID."));
+        }
+    }
 
     async Task RefuseAsync(Exchange exchange, RefusedException refusal)
     {

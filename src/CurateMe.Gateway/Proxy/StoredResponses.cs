@@ -34,11 +34,11 @@ sealed class StoredResponses(KeyDirectory keys, TargetDirectory targets, Keyring
                 throw new RefusedException(ErrorCode.NotFound, "There is no such response.", "A response can be fetched by the org that made it, for thirty days.", "id");
             }
             var row = upstream.Row;
-            var url = $"{row.BaseUrl}/responses/{Uri.EscapeDataString(id)}{verb}{(row.ApiVersion is null ? "" : $"?api-version={row.ApiVersion}")}";
+            var path = $"/responses/{Uri.EscapeDataString(id)}{verb}{(row.ApiVersion is null ? "" : $"?api-version={row.ApiVersion}")}";
             var target = new Target(upstream, ModelPrice.Unpriced(row.Name, ""), "");
             var own = PresentedKey.Provider(http.Request, keyFromOwnHeader);
             var stored = own is null ? ring.Next(row.Name, principal.OrgId) ?? upstream.NextKey() : null;
-            await delivery.PassFreeAsync(new Call(exchange, target, url, null, [], own ?? stored?.Text) { Method = method, Stored = stored });
+            await delivery.PassFreeAsync(new Call(exchange, target, path, null, [], own ?? stored?.Text) { Method = method, Stored = stored });
         }
         catch (RefusedException refusal)
         {

@@ -65,18 +65,18 @@ sealed class Upstream : IDisposable
     /// <summary>The configured key whose turn it is; null when there is none.</summary>
     public ProviderSecret? NextKey() => keys.Next();
 
-    /// <summary>The address as an object; those in use are kept, since reading one costs as much as reading the request.</summary>
-    public Uri Address(string url)
+    /// <summary>The address of a path below the base URL; those in use are kept, since reading one costs as much as reading the request.</summary>
+    public Uri Address(string path)
     {
-        if (addresses.TryGetValue(url, out var known))
+        if (addresses.TryGetValue(path, out var known))
         {
             return known;
         }
-        var address = new Uri(url);
-        // A URL can carry what a caller chose: beyond the bound they are made anew each time.
+        var address = new Uri(Row.BaseUrl + path);
+        // A path can carry what a caller chose: beyond the bound they are made anew each time.
         if (addresses.Count < MaxAddresses)
         {
-            addresses.TryAdd(url, address);
+            addresses.TryAdd(path, address);
         }
         return address;
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -7,7 +6,7 @@ namespace CurateMe.Ledger.Journal;
 /// <summary>
 /// The end of a segment as memory: an append is a copy instead of a system call, and survives the death of the process just the same, since the
 /// pages are the operating system's. A store to memory cannot be refused, so the file system is asked first, by writing zeros where frames will
-/// go: every <see cref="AheadBytes"/>, and again when <see cref="AskEvery"/> has passed, before the system could have written the pages out and
+/// go: every <see cref="AheadBytes"/>, and again when <see cref="AskEveryMs"/> has passed, before the system could have written the pages out and
 /// would have to find room for them anew. What it refuses is an <see cref="IOException"/> here, as from any write.
 /// Not thread-safe: the journal's lock guards it. The framework's own mapping waits for the disk when it is closed, so the system is called.
 /// </summary>
@@ -16,7 +15,7 @@ sealed unsafe partial class MappedTail(SafeFileHandle handle, long capacity) : I
     const int WindowBytes = 1 << 20;
     const int AheadBytes = 64 << 10;
 
-    static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
+    const long AskEveryMs = 1_000;
     static readonly byte[] Zeros = new byte[AheadBytes];
 
     // These keep room for bytes that were set aside; one that copies on write may need new room for a page it has, and then kills the process.
@@ -45,7 +44,7 @@ sealed unsafe partial class MappedTail(SafeFileHandle handle, long capacity) : I
     public void Write(ReadOnlySpan<byte> frame, long at)
     {
         var end = at + frame.Length;
-        if (end > granted || Stopwatch.GetElapsedTime(grantedAt) > AskEvery)
+        if (end > granted || Environment.TickCount64 - grantedAt > AskEveryMs)
         {
             Ask(at, end);
         }
@@ -72,7 +71,7 @@ sealed unsafe partial class MappedTail(SafeFileHandle handle, long capacity) : I
         var until = Math.Min(Math.Max(at + AheadBytes, end), capacity);
         RandomAccess.Write(handle, Zeros.AsSpan(0, (int)(until - at)), at);
         granted = until;
-        grantedAt = Stopwatch.GetTimestamp();
+        grantedAt = Environment.TickCount64;
     }
 
     void Map(long at)

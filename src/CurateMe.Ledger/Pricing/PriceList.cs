@@ -16,10 +16,12 @@ public sealed class PriceList
     static readonly Lazy<PriceList> EmbeddedList = new(LoadEmbedded);
 
     readonly FrozenDictionary<string, ProviderPrices> _providers;
+    readonly FrozenDictionary<string, ProviderPrices>.AlternateLookup<ReadOnlySpan<char>> _lookup;
 
     PriceList(IEnumerable<ProviderPrices> providers)
     {
         _providers = providers.ToFrozenDictionary(provider => provider.Name, StringComparer.Ordinal);
+        _lookup = _providers.GetAlternateLookup<ReadOnlySpan<char>>();
         Providers = [.. _providers.Keys.Order(StringComparer.Ordinal)];
         Version = PriceListVersion.Of(Providers.SelectMany(For));
     }
@@ -40,7 +42,7 @@ public sealed class PriceList
 
     /// <inheritdoc cref="Find(string, string)"/>
     public ModelPrice? Find(ReadOnlySpan<char> provider, ReadOnlySpan<char> model) =>
-        _providers.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(provider, out var prices) ? prices.Find(model) : null;
+        _lookup.TryGetValue(provider, out var prices) ? prices.Find(model) : null;
 
     /// <inheritdoc cref="Find(string, string)"/>
     public ModelPrice? Find(string provider, ReadOnlySpan<byte> utf8Model)

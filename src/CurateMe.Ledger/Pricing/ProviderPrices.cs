@@ -7,14 +7,14 @@ sealed class ProviderPrices
 {
     internal const string AnyModel = "*";
 
-    readonly FrozenDictionary<string, ModelPrice> _byName;
+    readonly FrozenDictionary<string, ModelPrice>.AlternateLookup<ReadOnlySpan<char>> _byName;
     readonly ModelPrice? _any;
 
     internal ProviderPrices(string name, IReadOnlyList<ModelPrice> models, IReadOnlyDictionary<string, ModelPrice> byName)
     {
         Name = name;
         Models = models;
-        _byName = byName.ToFrozenDictionary(StringComparer.Ordinal);
+        _byName = byName.ToFrozenDictionary(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
         _any = byName.GetValueOrDefault(AnyModel);
     }
 
@@ -23,9 +23,8 @@ sealed class ProviderPrices
 
     internal ModelPrice? Find(ReadOnlySpan<char> model)
     {
-        var byName = _byName.GetAlternateLookup<ReadOnlySpan<char>>();
-        if (byName.TryGetValue(model, out var price)) return price;
-        return TuningBase(model) is { Length: > 0 } tuned && byName.TryGetValue(tuned, out price) ? price : _any;
+        if (_byName.TryGetValue(model, out var price)) return price;
+        return TuningBase(model) is { Length: > 0 } tuned && _byName.TryGetValue(tuned, out price) ? price : _any;
     }
 
     /// <summary>A tuned model is called <c>ft:base:owner:suffix:id</c> and priced as the row <c>ft:base</c>.</summary>

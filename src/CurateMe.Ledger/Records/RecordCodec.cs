@@ -113,6 +113,9 @@ static class RecordCodec
 
     ref struct Writer(Span<byte> destination)
     {
+        // UTF-8 takes at most three bytes for a character of a string.
+        const int MaxShort = (0x7F - 1) / 3;
+
         readonly Span<byte> bytes = destination;
 
         public int Position { get; private set; }
@@ -138,8 +141,15 @@ static class RecordCodec
                 Unsigned(0);
                 return;
             }
-            var length = Encoding.UTF8.GetByteCount(value);
-            Unsigned((ulong)length + 1);
+            if (value.Length <= MaxShort)
+            {
+                // Its length takes one byte, whatever is in it: it need not be known beforehand.
+                var written = Encoding.UTF8.GetBytes(value, bytes[(Position + 1)..]);
+                bytes[Position] = (byte)(written + 1);
+                Position += written + 1;
+                return;
+            }
+            Unsigned((ulong)Encoding.UTF8.GetByteCount(value) + 1);
             Position += Encoding.UTF8.GetBytes(value, bytes[Position..]);
         }
 

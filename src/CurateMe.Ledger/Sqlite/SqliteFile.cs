@@ -9,7 +9,12 @@ internal static class SqliteFile
     /// <summary>Longest wait for another process's write transaction.</summary>
     internal const int BusyTimeoutMs = 5_000;
 
-    static SqliteFile() => Batteries_V2.Init();
+    // Each connection is used by one thread at a time, and so need not lock itself at each of the forty calls that store a record.
+    static SqliteFile()
+    {
+        Batteries_V2.Init();
+        _ = raw.sqlite3_config(raw.SQLITE_CONFIG_MULTITHREAD);
+    }
 
     /// <summary>Opens the one connection that writes, makes the file if there is none, and applies the schema steps it has not had.</summary>
     /// <param name="steps">SQL of each schema version; steps are appended, never changed.</param>

@@ -74,6 +74,25 @@ public sealed class RecordCodecTests
         }
     }
 
+    [Theory]
+    [InlineData("k")]
+    [InlineData("é")]
+    [InlineData("€")]
+    [InlineData("😀")]
+    public void Read_TextsOfEveryLength_AreTheSame(string letter)
+    {
+        var bytes = new byte[RecordCodec.MaxBytes];
+        var records = new RandomRecords(7, At, At.AddDays(1));
+        for (var length = 0; length * System.Text.Encoding.UTF8.GetByteCount(letter) <= UsageRecord.MaxIdBytes; length++)
+        {
+            var record = records.Make(orgId: string.Concat(Enumerable.Repeat(letter, length)));
+
+            var written = RecordCodec.Write(record, bytes);
+
+            Assert.Equal(SameRecord.Text(record), SameRecord.Text(RecordCodec.Read(bytes.AsSpan(0, written))));
+        }
+    }
+
     [Fact]
     public void Write_EverythingAtItsLongest_FitsAndGrowsLessThanReserved()
     {

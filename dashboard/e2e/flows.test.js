@@ -373,7 +373,7 @@ test('a page that lost its gateway says so, comes back by itself, and has what i
     assert.equal((await rows(page, 'Requests')).length, before);
     relay.away = false;
     await page.getByRole('status', { name: /^Live/ }).waitFor();
-    await until('what was missed', async () => (await rows(page, 'Requests')).length === before + 1);
+    await until('what was missed', async () => (await rows(page, 'Requests')).length === before + 1, 10);
     assert.ok(await page.evaluate(() => window.notReloaded));
     await window.close();
   } finally { await relay.stop(); }

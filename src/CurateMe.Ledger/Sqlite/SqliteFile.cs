@@ -10,6 +10,7 @@ internal static class SqliteFile
     internal const int BusyTimeoutMs = 5_000;
 
     // Each connection is used by one thread at a time, and so need not lock itself at each of the forty calls that store a record.
+    // Where something opened SQLite before us it says no, and connections lock themselves: that is only slower.
     static SqliteFile()
     {
         Batteries_V2.Init();

@@ -6,6 +6,7 @@ using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.ProviderKeys;
 using CurateMe.Gateway.Runners;
 using CurateMe.Gateway.Telemetry;
+using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Records;
 
 namespace CurateMe.Gateway.Admin;
@@ -24,7 +25,7 @@ static class AdminServices
         services.AddSingleton<SignInLimit>();
         services.AddSingleton(DashboardOptions.Read(configuration));
         services.AddSingleton<DashboardPages>();
-        services.AddSingleton(static s => new LiveFeed(s.GetRequiredService<TimeProvider>(), s.GetService<Resp.RespClient>()));
+        services.AddSingleton(static s => new LiveFeed(s.GetRequiredService<TimeProvider>(), s.GetService<Resp.RespClient>(), s.GetService<JournalFile>()));
         services.AddHostedService(static s => s.GetRequiredService<LiveFeed>());
         services.AddSingleton<Bootstrap>();
         services.AddSingleton<GatewayFigures>();

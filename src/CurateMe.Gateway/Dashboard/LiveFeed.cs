@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Threading.Channels;
+using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Records;
 using CurateMe.Resp;
 
@@ -36,7 +37,7 @@ sealed class LiveWatcher(string? orgId)
 /// Tells watchers of requests as they settle, on this replica and through Redis on every other. While nobody watches anywhere it costs a request one
 /// look at a number. Lossy by intent: the ledger has everything, and who missed something is told so.
 /// </summary>
-sealed class LiveFeed(TimeProvider time, RespClient? client = null) : BackgroundService
+sealed class LiveFeed(TimeProvider time, RespClient? client = null, JournalFile? journal = null) : BackgroundService
 {
     /// <summary>Most watchers of one process.</summary>
     public const int MaxWatchers = 200;
@@ -55,10 +56,14 @@ sealed class LiveFeed(TimeProvider time, RespClient? client = null) : Background
 
     readonly byte[] _self = System.Security.Cryptography.RandomNumberGenerator.GetBytes(16);
     readonly Channel<UsageRecord> _untold = Channel.CreateBounded<UsageRecord>(new BoundedChannelOptions(MaxTold) { SingleReader = true });
+    readonly LateRecords? _late = journal is null ? null : new LateRecords(journal, time);
     readonly Lock _gate = new();
     ImmutableArray<LiveWatcher> _watchers = [];
     long _watchedElsewhereUntil = long.MinValue;
     int _overran;
+
+    /// <summary>Watchers were told of something that the ledger does not have yet.</summary>
+    public bool Behind => _late is { Waits: true };
 
     /// <summary>A request has settled here. Never blocks.</summary>
     public void Offer(UsageRecord record)
@@ -67,10 +72,15 @@ sealed class LiveFeed(TimeProvider time, RespClient? client = null) : Background
         if (!watchers.IsEmpty)
         {
             Deliver(watchers, record);
+            _late?.Expect();
         }
-        if (client is not null && time.GetTimestamp() < Volatile.Read(ref _watchedElsewhereUntil) && !_untold.Writer.TryWrite(record))
+        if (client is not null && time.GetTimestamp() < Volatile.Read(ref _watchedElsewhereUntil))
         {
-            Volatile.Write(ref _overran, 1);
+            _late?.Expect();
+            if (!_untold.Writer.TryWrite(record))
+            {
+                Volatile.Write(ref _overran, 1);
+            }
         }
     }
 
@@ -85,6 +95,7 @@ sealed class LiveFeed(TimeProvider time, RespClient? client = null) : Background
             }
             var watcher = new LiveWatcher(orgId);
             _watchers = _watchers.Add(watcher);
+            _late?.Expect();
             _ = SayAsync();
             return watcher;
         }
@@ -100,20 +111,21 @@ sealed class LiveFeed(TimeProvider time, RespClient? client = null) : Background
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (client is null)
-        {
-            return;
-        }
-        using var watching = client.Subscribe(WatchChannel, Believe);
-        using var records = client.Subscribe(RecordsChannel, Receive, MissAll);
+        using var watching = client?.Subscribe(WatchChannel, Believe);
+        using var records = client?.Subscribe(RecordsChannel, Receive, MissAll);
         using var timer = new PeriodicTimer(TellEvery, time);
         var said = time.GetTimestamp();
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
+                if (_late?.Take() == true)
+                {
+                    MissAll();
+                    Volatile.Write(ref _overran, 1);
+                }
                 await TellAsync();
-                if (!_watchers.IsEmpty && time.GetElapsedTime(said) >= SayEvery)
+                if (client is not null && !_watchers.IsEmpty && time.GetElapsedTime(said) >= SayEvery)
                 {
                     said = time.GetTimestamp();
                     await SayAsync();
@@ -147,6 +159,7 @@ sealed class LiveFeed(TimeProvider time, RespClient? client = null) : Background
         if (!who.Span.SequenceEqual(_self))
         {
             Volatile.Write(ref _watchedElsewhereUntil, time.GetTimestamp() + (long)(Believed.TotalSeconds * time.TimestampFrequency));
+            _late?.Expect();
         }
     }
 

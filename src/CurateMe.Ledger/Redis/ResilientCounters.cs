@@ -243,12 +243,20 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
 
         public int Replicas { get; } = replicas;
 
-        /// <summary>Spent and held; null when it is not known.</summary>
-        public NanoUsd Used(string field, PeriodKind period, DateOnly on) => period switch
+        /// <summary>Spent and held in the period that has this day; null when it is not known.</summary>
+        public NanoUsd? Used(string field, PeriodKind period, DateOnly on) => Start(period, on).CompareTo(Start(period, day)) switch
         {
-            PeriodKind.Day when on != day => NanoUsd.Zero,
-            PeriodKind.Month when on.Month != day.Month || on.Year != day.Year => NanoUsd.Zero,
+            // A request that came before midnight: the counters were looked at only for what began then.
+            < 0 => null,
+            > 0 => NanoUsd.Zero,
             _ => used.GetValueOrDefault((field, period)),
+        };
+
+        static DateOnly Start(PeriodKind period, DateOnly day) => period switch
+        {
+            PeriodKind.Day => day,
+            PeriodKind.Month => new DateOnly(day.Year, day.Month, 1),
+            _ => default,
         };
     }
 
@@ -281,7 +289,7 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
 
         // Never seen, never spent from: what is left is not known.
         NanoUsd? Part(NanoUsd? limit, string field, PeriodKind period, DateOnly day) =>
-            limit is not { } most ? null : view is null ? NanoUsd.Zero : new NanoUsd(Math.Max(0, (most - view.Used(field, period, day)).Value / parts));
+            limit is not { } most ? null : view?.Used(field, period, day) is { } used ? new NanoUsd(Math.Max(0, (most - used).Value / parts)) : NanoUsd.Zero;
 
         int? Share(int? limit) => limit is { } most ? (most == 0 ? 0 : Math.Max(1, most / parts)) : null;
     }

@@ -83,6 +83,31 @@ public sealed class RedisLossTests() : RedisFleet("org_loss", count: 3)
         Assert.Contains(_replicas.SelectMany(r => r.Events.Read()), e => e.Code == "non_atomic_fallback");
     }
 
+    // A request belongs to the day it came in: held after midnight, it meets counters that were last looked at in the new day.
+    [Theory]
+    [InlineData(NodeKind.Org)]
+    [InlineData(NodeKind.Team)]
+    [InlineData(NodeKind.Key)]
+    public async Task I1_Away_Bounded_PeriodBeforeTheLastLook_IsNotSpentTwice(NodeKind limited)
+    {
+        var today = Today;
+        var (daily, monthly) = (Limited(limited, daily: 3 * Price), Limited(limited, monthly: 3 * Price));
+        async Task<(int Day, int Month)> AdmitAsync(int days, int months)
+        {
+            var (inDay, inMonth) = (await TakeAllAsync(daily, 9, today.AddDays(days)), await TakeAllAsync(monthly, 9, today.AddMonths(months)));
+            await SettleAsync([.. inDay, .. inMonth], Price);
+            return (inDay.Count, inMonth.Count);
+        }
+        Assert.Equal((3, 3), await AdmitAsync(days: -1, months: -2));
+        await SeenAsync(daily, 1);
+
+        await _server!.KillAsync();
+
+        Assert.Equal((0, 0), await AdmitAsync(days: -1, months: -2));
+        // What begins after the look is whole: a third of it for each replica.
+        Assert.Equal((3, 3), await AdmitAsync(days: 1, months: 2));
+    }
+
     [Fact]
     public async Task AC07_Away_Deny_AdmitsNobodyAndLeavesNothing()
     {
@@ -139,14 +164,21 @@ public sealed class RedisLossTests() : RedisFleet("org_loss", count: 3)
         return holds;
     }
 
+    BudgetPath Limited(NodeKind limited, long? daily = null, long? monthly = null) => _ask.Path(
+    [
+        limited == NodeKind.Org ? _ask.Org(daily, monthly) : _ask.Org(),
+        limited == NodeKind.Team ? Wishes.Team(daily, monthly) : Wishes.Team(),
+        limited == NodeKind.Key ? Wishes.Key(daily, monthly) : Wishes.Key(),
+    ]);
+
     // At once over all replicas; what is refused, or cannot be decided, is left out.
-    async Task<List<Hold>> TakeAllAsync(BudgetPath path, int wishes)
+    async Task<List<Hold>> TakeAllAsync(BudgetPath path, int wishes, DateOnly? day = null)
     {
         var holds = await Task.WhenAll(Enumerable.Range(0, wishes).Select(i => Task.Run(async () =>
         {
             try
             {
-                var hold = (await _replicas[i % 3].Desk.TakeAsync(_ask.Ask(path, Price), Ct)).Hold;
+                var hold = (await _replicas[i % 3].Desk.TakeAsync(_ask.Ask(path, Price, day: day), Ct)).Hold;
                 hold?.Forwarding();
                 return hold;
             }

@@ -132,4 +132,12 @@ abstract class UsageMeter
     /// <summary>One server-sent event's data, without its framing.</summary>
     /// <returns>False when the event is the gateway's own wish and must be kept from the client.</returns>
     public abstract bool ReadEvent(ReadOnlySpan<byte> data);
+
+    /// <summary>Bytes of an event that is too large to be read.</summary>
+    public void PassUnread(int bytes)
+    {
+        reading.OutputBytes += bytes;
+        // It may have brought totals that are higher than those told before.
+        reading.Known &= reading.Final;
+    }
 }

@@ -31,25 +31,44 @@ abstract class StreamSplitter
     }
 }
 
+/// <summary>Cuts a stream into pieces of any size and shows those within the limit to the meter; of a larger one it only counts the bytes.</summary>
+abstract class MeteredSplitter(UsageMeter meter, int maxPieceBytes) : StreamSplitter
+{
+    bool unread;
+
+    protected UsageMeter Meter => meter;
+
+    /// <summary>
+    /// Whether these bytes belong to a piece that is larger than the limit, and are counted. Only the size of the whole piece decides, however it came:
+    /// ask of one that is not ended, too, so that it need not be kept.
+    /// </summary>
+    /// <param name="bytes">Bytes of the piece that this was not told of yet.</param>
+    protected bool IsUnread(int bytes, bool ended)
+    {
+        if (!unread && bytes <= maxPieceBytes)
+        {
+            return false;
+        }
+        meter.PassUnread(bytes);
+        unread = !ended;
+        return true;
+    }
+}
+
 /// <summary>
 /// Cuts a stream of server-sent events at the blank lines between them, whatever the line ends and wherever the network cut it, and shows
 /// each event's data to the meter. What is passed on is the provider's own bytes.
 /// </summary>
-sealed class EventSplitter(UsageMeter meter, int maxEventBytes) : StreamSplitter
+sealed class EventSplitter(UsageMeter meter, int maxEventBytes) : MeteredSplitter(meter, maxEventBytes)
 {
+    /// <summary>The end of a line that tells whether it is blank: one with two bytes is not.</summary>
+    const int TellingBytes = 2;
+
     byte[] joined = [];
     int scanned;
 
-    /// <summary>An event was larger than the limit: from there on bytes pass unread.</summary>
-    public bool GaveUp { get; private set; }
-
     public override int Pass(ReadOnlySpan<byte> bytes, ClientStream client)
     {
-        if (GaveUp)
-        {
-            client.Write(bytes);
-            return bytes.Length;
-        }
         var eventStart = 0;
         var shown = 0;
         var lineStart = scanned;
@@ -62,40 +81,42 @@ sealed class EventSplitter(UsageMeter meter, int maxEventBytes) : StreamSplitter
             {
                 continue;
             }
-            if (!Show(bytes[eventStart..next]))
+            if (!Take(bytes[eventStart..next]))
             {
                 client.Write(bytes[shown..eventStart]);
                 shown = next;
             }
             eventStart = next;
         }
-        client.Write(bytes[shown..eventStart]);
-        // The line that is not ended is looked at again, whole, with the next bytes.
-        scanned = lineStart - eventStart;
-        if (bytes.Length - eventStart <= maxEventBytes)
+        var done = eventStart;
+        var telling = Math.Min(TellingBytes, bytes.Length - lineStart);
+        if (IsUnread(bytes.Length - telling - eventStart, ended: false))
         {
-            return eventStart;
+            done = lineStart = bytes.Length - telling;
         }
-        GaveUp = true;
-        client.Write(bytes[eventStart..]);
-        return bytes.Length;
+        client.Write(bytes[shown..done]);
+        // The line that is not ended is looked at again with the next bytes.
+        scanned = lineStart - done;
+        return done;
     }
 
     // Without the last blank line what is left may still be an event.
     public override void Finish(ReadOnlySpan<byte> rest, ClientStream client)
     {
-        if (rest.IsEmpty || GaveUp || Show(rest))
+        if (rest.IsEmpty || Take(rest))
         {
             client.Write(rest);
         }
     }
+
+    bool Take(ReadOnlySpan<byte> text) => IsUnread(text.Length, ended: true) || Show(text);
 
     bool Show(ReadOnlySpan<byte> text)
     {
         // Nearly every event is one line of data.
         if (text.StartsWith("data: "u8) && text.EndsWith("\n\n"u8) && text[6..^2].IndexOfAny((byte)'\n', (byte)'\r') < 0)
         {
-            return meter.ReadEvent(text[6..^2]);
+            return Meter.ReadEvent(text[6..^2]);
         }
         var data = default(ReadOnlySpan<byte>);
         var lines = 0;
@@ -113,7 +134,7 @@ sealed class EventSplitter(UsageMeter meter, int maxEventBytes) : StreamSplitter
             line = line is [_, _, _, _, _, (byte)' ', ..] ? line[6..] : line[5..];
             data = lines++ == 0 ? line : Join(data, line);
         }
-        return lines == 0 || meter.ReadEvent(data);
+        return lines == 0 || Meter.ReadEvent(data);
     }
 
     ReadOnlySpan<byte> Join(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)

@@ -33,7 +33,7 @@ sealed class ForwardOptions
     /// <summary>How long a failing provider is left alone before it is tried again.</summary>
     public TimeSpan BreakerPause { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>Largest single event of a stream, in bytes; a larger one passes unread and the answer is priced by estimate.</summary>
+    /// <summary>Largest single event of a stream, in bytes; a larger one passes unread, and what it told is estimated unless a later one tells it.</summary>
     public int MaxEventBytes { get; set; } = 4 << 20;
 
     /// <summary>Whether what was learnt of a model makes the bound of its text tighter than one token a byte.</summary>

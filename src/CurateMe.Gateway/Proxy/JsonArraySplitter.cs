@@ -4,29 +4,21 @@ namespace CurateMe.Gateway.Proxy;
 /// Cuts a JSON array that comes bit by bit at the ends of its elements and shows each element to the meter. Only brackets and strings are
 /// looked at, so an array that is no good JSON passes as it is.
 /// </summary>
-sealed class JsonArraySplitter(UsageMeter meter, int maxElementBytes) : StreamSplitter
+sealed class JsonArraySplitter(UsageMeter meter, int maxElementBytes) : MeteredSplitter(meter, maxElementBytes)
 {
     int scanned;
     int depth;
     bool inText;
     bool escaped;
-    bool gaveUp;
 
     public override int Pass(ReadOnlySpan<byte> bytes, ClientStream client)
     {
-        if (gaveUp)
-        {
-            client.Write(bytes);
-            return bytes.Length;
-        }
-        var done = 0;
         var start = depth > 1 ? 0 : -1;
         for (var i = scanned; i < bytes.Length; i++)
         {
             if (Step(bytes[i], out var opened) && depth == 1 && start >= 0)
             {
-                meter.ReadEvent(bytes[start..(i + 1)]);
-                done = i + 1;
+                Take(bytes[start..(i + 1)]);
                 start = -1;
             }
             else if (opened && depth == 2)
@@ -35,19 +27,21 @@ sealed class JsonArraySplitter(UsageMeter meter, int maxElementBytes) : StreamSp
             }
         }
         // What stands between elements belongs to none and need not wait.
-        done = start < 0 ? bytes.Length : start;
+        var done = start < 0 || IsUnread(bytes.Length - start, ended: false) ? bytes.Length : start;
         client.Write(bytes[..done]);
         scanned = bytes.Length - done;
-        if (scanned <= maxElementBytes)
-        {
-            return done;
-        }
-        gaveUp = true;
-        client.Write(bytes[done..]);
-        return bytes.Length;
+        return done;
     }
 
     public override void Finish(ReadOnlySpan<byte> rest, ClientStream client) => client.Write(rest);
+
+    void Take(ReadOnlySpan<byte> element)
+    {
+        if (!IsUnread(element.Length, ended: true))
+        {
+            Meter.ReadEvent(element);
+        }
+    }
 
     // True when a bracket closed here.
     bool Step(byte b, out bool opened)

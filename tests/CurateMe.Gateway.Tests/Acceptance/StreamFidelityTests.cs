@@ -87,6 +87,27 @@ public sealed class StreamFidelityTests
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1,\"total_tokens\":4}}\n\n")]
+    public async Task Event_LargerThanTheLimit_UsageBehindItIsTheBillAndUsageBeforeItIsNot(string before)
+    {
+        await using var upstream = new ScriptedUpstream();
+        await using var rig = await GatewayRig.StartAsync(settings: s => upstream.Behind(s) with { Forward = new CurateMe.Gateway.Proxy.ForwardOptions { MaxEventBytes = 100_000 } });
+        var key = await rig.KeyAsync();
+        var large = $"{before}data: {Chunk.Replace("llo", new string('l', 500_000), StringComparison.Ordinal)}\n\n";
+        foreach (var script in (string[])[large + "data: [DONE]\n\n", $"{large}data: {Usage}\n\ndata: [DONE]\n\n"])
+        {
+            upstream.Answer(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(script)), type: "text/event-stream");
+
+            Assert.Equal(large + "data: [DONE]\n\n", (await rig.AskAsync(key, Chat.Body(1_000, stream: true))).Text);
+        }
+
+        // What was not read may be all that the caller allowed.
+        var records = await rig.RecordsAsync();
+        Assert.Equal([(UsageSource.Provider, 4L), (UsageSource.Estimated, 1_000L)], records.Select(static r => (r.Source, r.Usage.CompletionTokens)).Order());
+    }
+
+    [Theory]
     [InlineData("split=1")]
     [InlineData("split=1;crlf=1;keepalive=1")]
     [InlineData("keepalive=1;chunk_delay_ms=1")]

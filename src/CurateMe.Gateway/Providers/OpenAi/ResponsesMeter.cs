@@ -32,7 +32,7 @@ sealed class ResponsesMeter(bool reasoningBeside) : UsageMeter
 
     public override bool ReadEvent(ReadOnlySpan<byte> data)
     {
-        if (data.IndexOf(".delta\""u8) >= 0)
+        if (AnswerJson.TypeOf(data).EndsWith(".delta"u8))
         {
             Reading.OutputBytes += Math.Max(1, data.Length - DeltaFrame);
         }

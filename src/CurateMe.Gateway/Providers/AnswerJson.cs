@@ -1,0 +1,38 @@
+using System.Text.Json;
+
+namespace CurateMe.Gateway.Providers;
+
+/// <summary>What all meters share in reading the JSON of an answer.</summary>
+static class AnswerJson
+{
+    /// <summary>
+    /// The <c>type</c> of a stream's event, as it is written; empty when it has none. Only the event's own property counts: further down, events carry
+    /// what the caller and the model wrote. It is nearly always the first property, so little of a delta is read.
+    /// </summary>
+    public static ReadOnlySpan<byte> TypeOf(ReadOnlySpan<byte> data)
+    {
+        var json = new Utf8JsonReader(data);
+        try
+        {
+            if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+            {
+                return default;
+            }
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            {
+                var isType = json.ValueTextEquals("type"u8);
+                json.Read();
+                if (isType)
+                {
+                    return json.TokenType == JsonTokenType.String ? json.ValueSpan : default;
+                }
+                json.Skip();
+            }
+        }
+        catch (JsonException)
+        {
+            // Not JSON: of no type.
+        }
+        return default;
+    }
+}

@@ -1,0 +1,32 @@
+using System.Text;
+using CurateMe.Gateway.Providers.OpenAi;
+using CurateMe.Ledger.Pricing;
+using Xunit;
+
+namespace CurateMe.Gateway.Tests.Providers;
+
+/// <summary>Meters on answers as providers may write them, with whatever the caller or the model puts into them.</summary>
+public sealed class UsageMeterTests
+{
+    [Theory]
+    [InlineData("""{"type":"response.completed","response":{"id":"resp_1","status":"completed","metadata":{"k":"x.delta"},"usage":{"input_tokens":100,"output_tokens":5000}}}""")]
+    [InlineData("""{"response":{"id":"resp_1","instructions":"x.delta","metadata":{"type":"x.delta"},"usage":{"input_tokens":100,"output_tokens":5000}},"type":"response.completed"}""")]
+    [InlineData("""{"sequence_number":9,"type":"response.completed","response":{"output":[{"type":"message","content":[{"text":".delta"}]}],"usage":{"input_tokens":100,"output_tokens":5000}}}""")]
+    public void Responses_EventThatEchoesTheNameOfADelta_StillHasItsUsage(string completed)
+    {
+        var meter = new ResponsesMeter(reasoningBeside: false);
+        meter.ReadEvent(Encoding.UTF8.GetBytes(completed));
+        Assert.Equal((true, true, 5000L), (meter.Reading.Known, meter.Reading.Final, meter.Reading.Usage[BilledUnit.OutputToken]));
+    }
+
+    [Theory]
+    [InlineData("""{"type":"response.output_text.delta","delta":"TEXT"}""")]
+    [InlineData("""{"delta":"TEXT", "item":{"type":"none"}, "type" : "response.output_text.delta"}""")]
+    public void Responses_DeltaWhereverItsTypeStands_CountsAsText(string delta)
+    {
+        var meter = new ResponsesMeter(reasoningBeside: false);
+        meter.ReadEvent(Encoding.UTF8.GetBytes(delta.Replace("TEXT", new string('a', 1_000), StringComparison.Ordinal)));
+        Assert.InRange(meter.Reading.OutputBytes, 800, 1_100);
+        Assert.False(meter.Reading.Known);
+    }
+}

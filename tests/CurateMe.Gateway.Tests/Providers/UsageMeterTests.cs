@@ -1,4 +1,5 @@
 using System.Text;
+using CurateMe.Gateway.Providers.Anthropic;
 using CurateMe.Gateway.Providers.OpenAi;
 using CurateMe.Ledger.Pricing;
 using Xunit;
@@ -28,5 +29,17 @@ public sealed class UsageMeterTests
         meter.ReadEvent(Encoding.UTF8.GetBytes(delta.Replace("TEXT", new string('a', 1_000), StringComparison.Ordinal)));
         Assert.InRange(meter.Reading.OutputBytes, 800, 1_100);
         Assert.False(meter.Reading.Known);
+    }
+
+    [Theory]
+    [InlineData("content_block_delta")]
+    [InlineData("message_delta")]
+    public void Messages_StopSequenceNamedAsAnEvent_StillHasItsUsage(string stop)
+    {
+        var meter = new MessagesMeter();
+        meter.ReadEvent(Encoding.UTF8.GetBytes($$$$"""{"type":"message_start","message":{"id":"m","stop_sequence":"{{{{stop}}}}","content":[],"usage":{"input_tokens":100,"output_tokens":1}}}"""));
+        Assert.Equal((true, false), (meter.Reading.InputKnown, meter.Reading.Known));
+        meter.ReadEvent(Encoding.UTF8.GetBytes($$$"""{"type":"message_delta","delta":{"stop_reason":"stop_sequence","stop_sequence":"{{{stop}}}"},"usage":{"output_tokens":5000}}"""));
+        Assert.Equal((true, 5000L), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.OutputToken]));
     }
 }

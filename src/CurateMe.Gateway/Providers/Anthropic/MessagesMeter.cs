@@ -26,17 +26,14 @@ sealed class MessagesMeter : UsageMeter
 
     public override bool ReadEvent(ReadOnlySpan<byte> data)
     {
-        if (data.IndexOf("\"content_block_delta\""u8) >= 0)
+        var type = AnswerJson.TypeOf(data);
+        if (type.SequenceEqual("content_block_delta"u8))
         {
             Reading.OutputBytes += Math.Max(1, data.Length - DeltaFrame);
         }
-        else if (data.IndexOf("\"usage\""u8) >= 0)
+        else if (data.IndexOf("\"usage\""u8) >= 0 && ReadMembers(data, "usage"u8))
         {
-            var delta = data.IndexOf("\"message_delta\""u8) >= 0;
-            if (ReadMembers(data, "usage"u8))
-            {
-                Take(whole: delta);
-            }
+            Take(whole: type.SequenceEqual("message_delta"u8));
         }
         return true;
     }

@@ -42,4 +42,16 @@ public sealed class UsageMeterTests
         meter.ReadEvent(Encoding.UTF8.GetBytes($$$"""{"type":"message_delta","delta":{"stop_reason":"stop_sequence","stop_sequence":"{{{stop}}}"},"usage":{"output_tokens":5000}}"""));
         Assert.Equal((true, 5000L), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.OutputToken]));
     }
+
+    [Theory]
+    [InlineData("\"cached_tokens\":900", 900)]
+    [InlineData("\"prompt_cache_hit_tokens\":900", 900)]
+    [InlineData("\"prompt_tokens_details\":{\"cached_tokens\":800},\"cached_tokens\":900", 800)]
+    [InlineData("\"cached_tokens\":900,\"prompt_tokens_details\":{\"cached_tokens\":800}", 800)]
+    public void Chat_CacheHitsBesideTheDetails_AreCached(string hits, long cached)
+    {
+        var meter = new ChatMeter(hideUsageEvent: false, reasoningBeside: false);
+        meter.ReadPlain(Encoding.UTF8.GetBytes($$$"""{"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":5,"total_tokens":1005,{{{hits}}}}}"""));
+        Assert.Equal((cached, 1_000 - cached), (meter.Reading.Usage[BilledUnit.CachedInputToken], meter.Reading.Usage[BilledUnit.InputToken]));
+    }
 }

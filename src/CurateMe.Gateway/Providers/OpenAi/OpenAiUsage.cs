@@ -12,8 +12,8 @@ ref struct OpenAiUsage
 {
     static readonly (FieldNames Names, Field[] Fields) Whole = Named(
         ("prompt_tokens", Field.Prompt), ("input_tokens", Field.Prompt), ("completion_tokens", Field.Completion), ("output_tokens", Field.Completion), ("total_tokens", Field.Total),
-        ("prompt_cache_hit_tokens", Field.CacheHits), ("num_search_queries", Field.Searches), ("citation_tokens", Field.Citations), ("reasoning_tokens", Field.Reasoning),
-        ("prompt_tokens_details", Field.InputDetails), ("input_tokens_details", Field.InputDetails), ("input_token_details", Field.InputDetails),
+        ("prompt_cache_hit_tokens", Field.CacheHits), ("cached_tokens", Field.CacheHits), ("num_search_queries", Field.Searches), ("citation_tokens", Field.Citations),
+        ("reasoning_tokens", Field.Reasoning), ("prompt_tokens_details", Field.InputDetails), ("input_tokens_details", Field.InputDetails), ("input_token_details", Field.InputDetails),
         ("completion_tokens_details", Field.OutputDetails), ("output_tokens_details", Field.OutputDetails));
 
     static readonly (FieldNames Names, Field[] Fields) Input = Named(("cached_tokens", Field.Cached), ("audio_tokens", Field.AudioIn), ("image_tokens", Field.ImageIn));

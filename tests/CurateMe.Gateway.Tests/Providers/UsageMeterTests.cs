@@ -1,5 +1,6 @@
 using System.Text;
 using CurateMe.Gateway.Providers.Anthropic;
+using CurateMe.Gateway.Providers.Gemini;
 using CurateMe.Gateway.Providers.OpenAi;
 using CurateMe.Ledger.Pricing;
 using Xunit;
@@ -53,5 +54,36 @@ public sealed class UsageMeterTests
         var meter = new ChatMeter(hideUsageEvent: false, reasoningBeside: false);
         meter.ReadPlain(Encoding.UTF8.GetBytes($$$"""{"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":5,"total_tokens":1005,{{{hits}}}}}"""));
         Assert.Equal((cached, 1_000 - cached), (meter.Reading.Usage[BilledUnit.CachedInputToken], meter.Reading.Usage[BilledUnit.InputToken]));
+    }
+
+    [Theory]
+    [InlineData("gemini-3-pro-preview", 3)]
+    [InlineData("gemini-2.5-flash", 1)]
+    public void Gemini_Searches_AreThoseOfTheGroundingAndNotTheArgumentsOfACall(string model, long searches)
+    {
+        const string Call = """{"parts":[{"functionCall":{"name":"f","args":{"webSearchQueries":["a","b","c","d"],"groundingMetadata":{"webSearchQueries":["a","b","c","d"]}}}}]}""";
+        var meter = new GenerateContentMeter(model);
+        meter.ReadPlain(Encoding.UTF8.GetBytes($$$"""{"candidates":[{"content":{{{Call}}},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":10}}"""));
+        Assert.Equal((true, 0L), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.WebSearch]));
+        meter.ReadPlain(Encoding.UTF8.GetBytes($$$"""{"candidates":[null,{"content":{{{Call}}},"groundingMetadata":{"webSearchQueries":["a","b","c"]}}],"usageMetadata":{"promptTokenCount":10}}"""));
+        Assert.Equal((true, searches), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.WebSearch]));
+    }
+
+    [Fact]
+    public void Gemini_Stream_IsAtItsEndWhenEveryCandidateIs()
+    {
+        var meter = new GenerateContentMeter("gemini-2.5-flash", candidates: 2);
+        foreach (var (candidate, final) in new[]
+        {
+            ("""{"content":{"parts":[{"functionCall":{"args":{"finishReason":"STOP"}}}]},"index":0}""", false),
+            ("""{"finishReason":"STOP","index":0}""", false),
+            ("""{"finishReason":"STOP","index":0}""", false),
+            ("""{"finishReason":null,"index":1}""", false),
+            ("""{"finishReason":"STOP","index":1}""", true),
+        })
+        {
+            meter.ReadEvent(Encoding.UTF8.GetBytes($$$"""{"usageMetadata":{"promptTokenCount":10},"candidates":[{{{candidate}}}]}"""));
+            Assert.Equal((true, final), (meter.Reading.Known, meter.Reading.Final));
+        }
     }
 }

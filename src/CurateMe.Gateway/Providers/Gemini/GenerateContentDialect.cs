@@ -56,7 +56,7 @@ sealed class GenerateContentDialect : Dialect
             : new BodyPatch(config.Start, config.Length, Encoding.ASCII.GetBytes($"{{\"maxOutputTokens\":{cap}}}"));
     }
 
-    public override UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price) => new GenerateContentMeter(price.Model);
+    public override UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price) => new GenerateContentMeter(price.Model, facts.Choices);
 
     static bool AsEvents(HttpRequest request) => request.Query["alt"] == "sse";
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text.Json;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Pricing;
@@ -5,12 +6,16 @@ using CurateMe.Ledger.Pricing;
 namespace CurateMe.Gateway.Providers.Gemini;
 
 /// <summary>Usage of generated content: <c>usageMetadata</c>, which every chunk of a stream carries with the totals so far; the last one counts.</summary>
-sealed class GenerateContentMeter(string model) : UsageMeter
+sealed class GenerateContentMeter(string model, int candidates = 1) : UsageMeter
 {
     // Bytes of a chunk around its text.
     const int ChunkFrame = 350;
 
-    bool finished;
+    static readonly FieldNames AnswerFields = new("usageMetadata", "candidates");
+    static readonly FieldNames CandidateFields = new("index", "finishReason", "groundingMetadata");
+
+    // One bit for each candidate.
+    uint finished;
 
     /// <summary>Whether a grounded prompt is billed once, as for the models before Gemini 3, and not by each of its searches.</summary>
     public static bool BillsPrompts(string model) => model.StartsWith("gemini-1", StringComparison.Ordinal) || model.StartsWith("gemini-2", StringComparison.Ordinal);
@@ -24,13 +29,13 @@ sealed class GenerateContentMeter(string model) : UsageMeter
     public override bool ReadEvent(ReadOnlySpan<byte> data)
     {
         Reading.OutputBytes += Math.Max(1, data.Length - ChunkFrame);
-        finished |= data.IndexOf("\"finishReason\""u8) >= 0;
         ReadAnswer(data);
         return true;
     }
 
     void ReadAnswer(ReadOnlySpan<byte> text)
     {
+        var usageHere = false;
         var json = new Utf8JsonReader(text);
         try
         {
@@ -40,20 +45,19 @@ sealed class GenerateContentMeter(string model) : UsageMeter
             }
             while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
             {
-                var isUsage = json.ValueTextEquals("usageMetadata"u8);
-                var isCandidates = json.ValueTextEquals("candidates"u8);
+                var field = AnswerFields.Find(ref json);
                 json.Read();
-                if (isUsage && json.TokenType == JsonTokenType.StartObject)
+                switch (field)
                 {
-                    TakeUsage(ref json);
-                }
-                else if (isCandidates && json.TokenType == JsonTokenType.StartArray)
-                {
-                    CountSearches(ref json);
-                }
-                else
-                {
-                    json.Skip();
+                    case 0 when json.TokenType == JsonTokenType.StartObject:
+                        usageHere |= TakeUsage(ref json);
+                        break;
+                    case 1 when json.TokenType == JsonTokenType.StartArray:
+                        ReadCandidates(ref json);
+                        break;
+                    default:
+                        json.Skip();
+                        break;
                 }
             }
         }
@@ -61,44 +65,94 @@ sealed class GenerateContentMeter(string model) : UsageMeter
         {
             // Not JSON: it passes to the client as it is, and says no more of usage.
         }
+        if (usageHere)
+        {
+            Reading.Final = BitOperations.PopCount(finished) >= candidates;
+        }
     }
 
-    void TakeUsage(ref Utf8JsonReader json)
+    bool TakeUsage(ref Utf8JsonReader json)
     {
-        if (GeminiUsage.TryRead(ref json, out var usage, out var tier))
+        if (!GeminiUsage.TryRead(ref json, out var usage, out var tier))
         {
-            usage[BilledUnit.WebSearch] = Reading.Usage[BilledUnit.WebSearch];
-            usage[BilledUnit.MapsSearch] = Reading.Usage[BilledUnit.MapsSearch];
-            Reading.Usage = usage;
-            Reading.Tier = tier ?? Reading.Tier;
-            Reading.Known = Reading.InputKnown = true;
-            Reading.Final = finished;
+            return false;
+        }
+        usage[BilledUnit.WebSearch] = Reading.Usage[BilledUnit.WebSearch];
+        Reading.Usage = usage;
+        Reading.Tier = tier ?? Reading.Tier;
+        return Reading.Known = Reading.InputKnown = true;
+    }
+
+    void ReadCandidates(ref Utf8JsonReader json)
+    {
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+        {
+            if (json.TokenType == JsonTokenType.StartObject)
+            {
+                ReadCandidate(ref json);
+            }
+            else
+            {
+                json.Skip();
+            }
+        }
+    }
+
+    // What the candidate says of itself; its content, with the arguments of calls, is the model's.
+    void ReadCandidate(ref Utf8JsonReader json)
+    {
+        var index = 0;
+        var ended = false;
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            var field = CandidateFields.Find(ref json);
+            json.Read();
+            switch (field)
+            {
+                case 0 when json.TokenType == JsonTokenType.Number:
+                    json.TryGetInt32(out index);
+                    break;
+                case 1:
+                    ended = json.TokenType == JsonTokenType.String;
+                    json.Skip();
+                    break;
+                case 2 when json.TokenType == JsonTokenType.StartObject:
+                    ReadGrounding(ref json);
+                    break;
+                default:
+                    json.Skip();
+                    break;
+            }
+        }
+        finished |= ended ? 1u << index : 0;
+    }
+
+    void ReadGrounding(ref Utf8JsonReader json)
+    {
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            var queries = json.ValueTextEquals("webSearchQueries"u8);
+            json.Read();
+            if (queries && json.TokenType == JsonTokenType.StartArray)
+            {
+                CountSearches(ref json);
+            }
+            else
+            {
+                json.Skip();
+            }
         }
     }
 
     void CountSearches(ref Utf8JsonReader json)
     {
-        var depth = json.CurrentDepth;
-        while (json.Read() && json.CurrentDepth > depth)
+        var count = 0;
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            if (json.TokenType != JsonTokenType.PropertyName)
-            {
-                continue;
-            }
-            var queries = json.ValueTextEquals("webSearchQueries"u8);
-            json.Read();
-            if (!queries || json.TokenType != JsonTokenType.StartArray)
-            {
-                continue;
-            }
-            var count = 0;
-            while (json.Read() && json.TokenType != JsonTokenType.EndArray)
-            {
-                count++;
-                json.Skip();
-            }
-            Reading.Usage[BilledUnit.WebSearch] = Math.Max(Reading.Usage[BilledUnit.WebSearch], BillsPrompts(model) ? Math.Min(count, 1) : count);
+            count++;
+            json.Skip();
         }
+        Reading.Usage[BilledUnit.WebSearch] = Math.Max(Reading.Usage[BilledUnit.WebSearch], BillsPrompts(model) ? Math.Min(count, 1) : count);
     }
 }
 

@@ -86,4 +86,17 @@ public sealed class UsageMeterTests
             Assert.Equal((true, final), (meter.Reading.Known, meter.Reading.Final));
         }
     }
+
+    [Theory]
+    [InlineData("""{"maps":{"uri":"https://maps.google.com/?cid=1","title":"t","placeId":"places/1"}},{"maps":{"title":"u"}}""", 1)]
+    [InlineData("""{"web":{"uri":"https://example.com/"}},{"maps":{"title":"u"}}""", 1)]
+    [InlineData("""{"web":{"title":"maps","maps":{}}}""", 0)]
+    public void Gemini_GroundedOnMaps_IsBilledByThePrompt(string chunks, long maps)
+    {
+        var meter = new GenerateContentMeter("gemini-2.5-flash");
+        meter.ReadEvent(Encoding.UTF8.GetBytes($$$"""{"candidates":[{"groundingMetadata":{"groundingChunks":[{{{chunks}}}],"webSearchQueries":["a"]}}],"usageMetadata":{"promptTokenCount":10}}"""));
+        meter.ReadEvent("""{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5}}"""u8);
+        var usage = meter.Reading.Usage;
+        Assert.Equal((maps, 1L, 5L), (usage[BilledUnit.MapsSearch], usage[BilledUnit.WebSearch], usage[BilledUnit.OutputToken]));
+    }
 }

@@ -13,6 +13,7 @@ sealed class GenerateContentMeter(string model, int candidates = 1) : UsageMeter
 
     static readonly FieldNames AnswerFields = new("usageMetadata", "candidates");
     static readonly FieldNames CandidateFields = new("index", "finishReason", "groundingMetadata");
+    static readonly FieldNames GroundingFields = new("webSearchQueries", "groundingChunks");
 
     // One bit for each candidate.
     uint finished;
@@ -78,6 +79,7 @@ sealed class GenerateContentMeter(string model, int candidates = 1) : UsageMeter
             return false;
         }
         usage[BilledUnit.WebSearch] = Reading.Usage[BilledUnit.WebSearch];
+        usage[BilledUnit.MapsSearch] = Reading.Usage[BilledUnit.MapsSearch];
         Reading.Usage = usage;
         Reading.Tier = tier ?? Reading.Tier;
         return Reading.Known = Reading.InputKnown = true;
@@ -131,15 +133,19 @@ sealed class GenerateContentMeter(string model, int candidates = 1) : UsageMeter
     {
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            var queries = json.ValueTextEquals("webSearchQueries"u8);
+            var field = GroundingFields.Find(ref json);
             json.Read();
-            if (queries && json.TokenType == JsonTokenType.StartArray)
+            switch (field)
             {
-                CountSearches(ref json);
-            }
-            else
-            {
-                json.Skip();
+                case 0 when json.TokenType == JsonTokenType.StartArray:
+                    CountSearches(ref json);
+                    break;
+                case 1 when json.TokenType == JsonTokenType.StartArray:
+                    FindMaps(ref json);
+                    break;
+                default:
+                    json.Skip();
+                    break;
             }
         }
     }
@@ -153,6 +159,19 @@ sealed class GenerateContentMeter(string model, int candidates = 1) : UsageMeter
             json.Skip();
         }
         Reading.Usage[BilledUnit.WebSearch] = Math.Max(Reading.Usage[BilledUnit.WebSearch], BillsPrompts(model) ? Math.Min(count, 1) : count);
+    }
+
+    // Places are billed by the prompt, however many were found.
+    void FindMaps(ref Utf8JsonReader json)
+    {
+        var depth = json.CurrentDepth;
+        while (json.Read() && json.CurrentDepth > depth)
+        {
+            if (json.TokenType == JsonTokenType.PropertyName && json.CurrentDepth == depth + 2 && json.ValueTextEquals("maps"u8))
+            {
+                Reading.Usage[BilledUnit.MapsSearch] = 1;
+            }
+        }
     }
 }
 

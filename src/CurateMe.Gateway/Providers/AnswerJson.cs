@@ -5,13 +5,18 @@ namespace CurateMe.Gateway.Providers;
 /// <summary>What all meters share in reading the JSON of an answer.</summary>
 static class AnswerJson
 {
+    /// <summary>Deepest nesting that is read: arguments of calls go as deep as the caller's schema, and usage may stand behind them.</summary>
+    public const int MaxDepth = 1_024;
+
+    public static Utf8JsonReader Open(ReadOnlySpan<byte> text) => new(text, new JsonReaderOptions { MaxDepth = MaxDepth });
+
     /// <summary>
     /// The <c>type</c> of a stream's event, as it is written; empty when it has none. Only the event's own property counts: further down, events carry
     /// what the caller and the model wrote. It is nearly always the first property, so little of a delta is read.
     /// </summary>
     public static ReadOnlySpan<byte> TypeOf(ReadOnlySpan<byte> data)
     {
-        var json = new Utf8JsonReader(data);
+        var json = Open(data);
         try
         {
             if (!json.Read() || json.TokenType != JsonTokenType.StartObject)

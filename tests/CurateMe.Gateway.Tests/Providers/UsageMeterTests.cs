@@ -2,6 +2,7 @@ using System.Text;
 using CurateMe.Gateway.Providers.Anthropic;
 using CurateMe.Gateway.Providers.Gemini;
 using CurateMe.Gateway.Providers.OpenAi;
+using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Pricing;
 using Xunit;
 
@@ -98,5 +99,25 @@ public sealed class UsageMeterTests
         meter.ReadEvent("""{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5}}"""u8);
         var usage = meter.Reading.Usage;
         Assert.Equal((maps, 1L, 5L), (usage[BilledUnit.MapsSearch], usage[BilledUnit.WebSearch], usage[BilledUnit.OutputToken]));
+    }
+
+    [Theory]
+    [InlineData(70)]
+    [InlineData(1_000)]
+    public void AnyMeter_JsonNestedDeep_HidesNoUsage(int depth)
+    {
+        var deep = string.Concat(Enumerable.Repeat("[", depth)) + new string(']', depth);
+        foreach (var (meter, answer) in new (UsageMeter, string)[]
+        {
+            (new MessagesMeter(), """{"content":[{"type":"tool_use","input":DEEP}],"usage":{"input_tokens":1,"output_tokens":1}}"""),
+            (new ChatMeter(hideUsageEvent: false, reasoningBeside: false), """{"choices":[DEEP],"usage":{"prompt_tokens":1,"completion_tokens":1}}"""),
+            (new ResponsesMeter(reasoningBeside: false), """{"output":[{"type":"function_call","arguments":DEEP}],"usage":{"input_tokens":1,"output_tokens":1}}"""),
+            (new GenerateContentMeter("gemini-2.5-flash"), """{"candidates":[{"content":DEEP}],"usageMetadata":{"promptTokenCount":1}}"""),
+            (new ImagesMeter(byPiece: false), """{"data":DEEP,"usage":{"input_tokens":1,"output_tokens":1}}"""),
+        })
+        {
+            meter.ReadPlain(Encoding.UTF8.GetBytes(answer.Replace("DEEP", deep, StringComparison.Ordinal)));
+            Assert.True(meter.Reading.Known, meter.GetType().Name);
+        }
     }
 }

@@ -50,7 +50,7 @@ sealed class MessagesMeter : UsageMeter
     bool ReadMembers(ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
     {
         var found = false;
-        var json = new Utf8JsonReader(text);
+        var json = AnswerJson.Open(text);
         try
         {
             if (!json.Read() || json.TokenType != JsonTokenType.StartObject)

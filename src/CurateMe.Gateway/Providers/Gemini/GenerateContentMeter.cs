@@ -37,7 +37,7 @@ sealed class GenerateContentMeter(string model, int candidates = 1) : UsageMeter
     void ReadAnswer(ReadOnlySpan<byte> text)
     {
         var usageHere = false;
-        var json = new Utf8JsonReader(text);
+        var json = AnswerJson.Open(text);
         try
         {
             if (!json.Read() || json.TokenType != JsonTokenType.StartObject)

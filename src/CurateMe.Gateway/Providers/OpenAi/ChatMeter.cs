@@ -54,7 +54,7 @@ sealed class ChatMeter(bool hideUsageEvent, bool reasoningBeside) : UsageMeter
     {
         choices = -1;
         var usageHere = false;
-        var json = new Utf8JsonReader(text);
+        var json = AnswerJson.Open(text);
         try
         {
             if (!json.Read() || json.TokenType != JsonTokenType.StartObject)

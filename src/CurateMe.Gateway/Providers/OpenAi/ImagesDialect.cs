@@ -155,7 +155,7 @@ sealed class ImagesMeter(bool byPiece) : UsageMeter
 
     void Read(ReadOnlySpan<byte> text)
     {
-        var json = new Utf8JsonReader(text);
+        var json = AnswerJson.Open(text);
         try
         {
             if (!json.Read() || json.TokenType != JsonTokenType.StartObject)

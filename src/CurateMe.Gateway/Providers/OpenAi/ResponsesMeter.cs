@@ -46,7 +46,7 @@ sealed class ResponsesMeter(bool reasoningBeside) : UsageMeter
 
     void ReadText(ReadOnlySpan<byte> text)
     {
-        var json = new Utf8JsonReader(text);
+        var json = AnswerJson.Open(text);
         try
         {
             if (json.Read() && json.TokenType == JsonTokenType.StartObject)

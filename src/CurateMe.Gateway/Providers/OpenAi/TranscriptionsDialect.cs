@@ -116,7 +116,7 @@ sealed class TranscriptionsDialect : OpenAiDialect
 
         void Read(ReadOnlySpan<byte> text)
         {
-            var json = new Utf8JsonReader(text);
+            var json = AnswerJson.Open(text);
             try
             {
                 if (!json.Read() || json.TokenType != JsonTokenType.StartObject)

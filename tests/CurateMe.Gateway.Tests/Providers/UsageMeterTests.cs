@@ -120,4 +120,17 @@ public sealed class UsageMeterTests
             Assert.True(meter.Reading.Known, meter.GetType().Name);
         }
     }
+
+    [Theory]
+    [InlineData(""" "promptTokenCount":9007199254740991,"toolUsePromptTokenCount":1 """)]
+    [InlineData(""" "promptTokenCount":1,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":9007199254740991},{"modality":"AUDIO","tokenCount":9007199254740991}] """)]
+    [InlineData(""" "promptTokenCount":1,"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":9007199254740991},{"modality":"IMAGE","tokenCount":1}] """)]
+    public void AC14_Gemini_CountsWhoseSumIsNone_AreNotBelieved(string usage)
+    {
+        var meter = new GenerateContentMeter("gemini-2.5-flash");
+        meter.ReadPlain(Encoding.UTF8.GetBytes($$$"""{"usageMetadata":{{{{usage}}}}}"""));
+        Assert.False(meter.Reading.Known);
+        meter.ReadPlain("""{"usageMetadata":{"promptTokenCount":9007199254740990,"toolUsePromptTokenCount":1}}"""u8);
+        Assert.Equal((true, UsageCounts.MaxCount), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.InputToken]));
+    }
 }

@@ -208,10 +208,10 @@ ref struct GeminiUsage
             return false;
         }
         read.Fill(ref usage);
-        return true;
+        return !read.malformed;
     }
 
-    readonly void Fill(ref UsageCounts usage)
+    void Fill(ref UsageCounts usage)
     {
         var input = prompt ?? Math.Max(0, (total ?? 0) - candidates - thoughts);
         var sound = Math.Max(0, promptParts.Sound - cachedParts.Sound);
@@ -222,7 +222,7 @@ ref struct GeminiUsage
         usage[BilledUnit.CachedImageInputToken] = cachedParts.Picture;
         usage[BilledUnit.AudioInputToken] = sound;
         usage[BilledUnit.ImageInputToken] = picture;
-        usage[BilledUnit.InputToken] = Math.Max(0, input - cachedText - cachedParts.Sound - cachedParts.Picture - sound - picture) + toolUse;
+        usage[BilledUnit.InputToken] = Sum(Math.Max(0, input - cachedText - cachedParts.Sound - cachedParts.Picture - sound - picture), toolUse);
         usage[BilledUnit.ReasoningToken] = thoughts;
         usage[BilledUnit.AudioOutputToken] = candidateParts.Sound;
         usage[BilledUnit.ImageOutputToken] = candidateParts.Picture;
@@ -290,7 +290,7 @@ ref struct GeminiUsage
                     json.Skip();
                 }
             }
-            parts = (parts.Sound + (sound ? count : 0), parts.Picture + (picture ? count : 0));
+            parts = (Sum(parts.Sound, sound ? count : 0), Sum(parts.Picture, picture ? count : 0));
         }
         return parts;
     }
@@ -331,6 +331,14 @@ ref struct GeminiUsage
                 total = count;
                 break;
         }
+    }
+
+    // A sum that is no count spoils the block as a count does that is none.
+    long Sum(long count, long more)
+    {
+        var sum = count + more;
+        malformed |= !UsageCounts.IsValid(sum);
+        return malformed ? 0 : sum;
     }
 
     long? ReadCount(ref Utf8JsonReader json)

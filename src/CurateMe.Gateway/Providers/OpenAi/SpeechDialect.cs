@@ -116,7 +116,7 @@ sealed class SpeechDialect : OpenAiDialect
         public override bool ReadEvent(ReadOnlySpan<byte> data)
         {
             inner.ReadEvent(data);
-            if (inner.Reading.Known)
+            if (inner.Reading.Known && UsageCounts.IsValid(inner.Reading.Usage.CompletionTokens))
             {
                 Reading = inner.Reading;
                 Reading.Usage[BilledUnit.AudioOutputToken] = inner.Reading.Usage.CompletionTokens;

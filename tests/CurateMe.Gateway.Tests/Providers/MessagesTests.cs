@@ -1,5 +1,8 @@
+using System.Text;
 using System.Text.Json;
 using CurateMe.Client;
+using CurateMe.Gateway.Providers.Anthropic;
+using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Pricing;
 using CurateMe.Ledger.Records;
@@ -192,6 +195,19 @@ public sealed class MessagesTests
         var record = Assert.Single(await rig.RecordsAsync());
         Assert.Equal(UsageSource.Provider, record.Source);
         Assert.Equal(sim == "usage=zero" ? NanoUsd.Zero : rig.Bill(), record.Cost);
+    }
+
+    [Theory]
+    [InlineData(true, @"{""edits"":[{""type"":""compact_20260112"",""trigger"":{""type"":""input_tokens"",""value"":50000}}]}")]
+    [InlineData(true, @"{""edits"":[{""\u0074ype"":""\u0063ompact_20260112""}]}")]
+    [InlineData(false, @"{""edits"":[{""type"":""clear_tool_uses_20250919"",""trigger"":{""type"":""input_tokens"",""value"":50000}}]}")]
+    [InlineData(false, "null")]
+    public void Messages_Compaction_IsRefusedAndOtherEditsAreNot(bool refused, string management)
+    {
+        var body = Encoding.UTF8.GetBytes(Body($"\"context_management\":{management},"));
+        var thrown = Record.Exception(() => new MessagesRequestReader(body).Read());
+        Assert.Equal(refused, thrown is RefusedException);
+        Assert.Equal(refused, thrown?.Message.Contains("compaction", StringComparison.Ordinal) == true);
     }
 
     [Fact]

@@ -133,4 +133,31 @@ public sealed class UsageMeterTests
         meter.ReadPlain("""{"usageMetadata":{"promptTokenCount":9007199254740990,"toolUsePromptTokenCount":1}}"""u8);
         Assert.Equal((true, UsageCounts.MaxCount), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.InputToken]));
     }
+
+    [Fact]
+    public void Messages_CompactionOfTheConversation_IsBilledBesideTheAnswer()
+    {
+        const string Iterations = """
+            [{"type":"compaction","input_tokens":180000,"output_tokens":3500,"cache_read_input_tokens":7},{"type":"message","input_tokens":23000,"output_tokens":1000}]
+            """;
+        var plain = new MessagesMeter();
+        plain.ReadPlain(Encoding.UTF8.GetBytes($$"""{"content":[],"usage":{"iterations":{{Iterations}},"input_tokens":23000,"output_tokens":1000} }"""));
+        var stream = new MessagesMeter();
+        stream.ReadEvent("""{"type":"message_start","message":{"usage":{"input_tokens":23000,"output_tokens":1}}}"""u8);
+        stream.ReadEvent(Encoding.UTF8.GetBytes($$"""{"type":"message_delta","delta":{},"usage":{"output_tokens":900,"iterations":{{Iterations}} } }"""));
+        stream.ReadEvent(Encoding.UTF8.GetBytes($$"""{"type":"message_delta","delta":{},"usage":{"output_tokens":1000,"iterations":{{Iterations}} } }"""));
+        foreach (var meter in new[] { plain, stream })
+        {
+            var usage = meter.Reading.Usage;
+            Assert.Equal((true, 203_000L, 4_500L, 7L), (meter.Reading.Known, usage[BilledUnit.InputToken], usage[BilledUnit.OutputToken], usage[BilledUnit.CachedInputToken]));
+        }
+    }
+
+    [Fact]
+    public void AC14_Messages_CountsWhoseSumIsNone_AreNotBelieved()
+    {
+        var meter = new MessagesMeter();
+        meter.ReadPlain("""{"usage":{"input_tokens":1,"output_tokens":1,"iterations":[{"type":"compaction","input_tokens":9007199254740991}]}}"""u8);
+        Assert.False(meter.Reading.Known);
+    }
 }

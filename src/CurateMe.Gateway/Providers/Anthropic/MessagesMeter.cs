@@ -40,7 +40,7 @@ sealed class MessagesMeter : UsageMeter
 
     void Take(bool whole)
     {
-        usage.Fill(ref Reading.Usage);
+        Reading.Usage = usage.Counts;
         Reading.Tier = usage.Tier ?? Reading.Tier;
         Reading.InputKnown = usage.HasInput;
         Reading.Known = Reading.Final = whole && usage.HasInput && usage.HasOutput;
@@ -92,7 +92,7 @@ struct AnthropicUsage
         "input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens", "web_search_requests",
     ];
 
-    static readonly FieldNames Fields = new([.. Names, "service_tier", "speed", "cache_creation", "server_tool_use"]);
+    static readonly FieldNames Fields = new([.. Names, "service_tier", "speed", "cache_creation", "server_tool_use", "iterations", "type"]);
 
     long input;
     long output;
@@ -101,32 +101,46 @@ struct AnthropicUsage
     long written5m;
     long written1h;
     long searches;
+    bool isCompaction;
+    UsageCounts compacted;
+
+    /// <summary>Disjoint counts of all that is billed.</summary>
+    public UsageCounts Counts { get; private set; }
 
     public bool HasInput { get; private set; }
     public bool HasOutput { get; private set; }
     public ServiceTier? Tier { get; private set; }
 
-    /// <summary>Takes over the counts of this block; a block with one that is no whole number of zero or more is not believed at all.</summary>
+    /// <summary>Takes over the counts of this block; a block with one, or a sum, that is no whole number of zero or more is not believed at all.</summary>
     public bool Read(ref Utf8JsonReader json)
     {
         var next = this;
         var good = next.ReadObject(ref json);
-        if (good)
+        var counts = next.compacted;
+        if (!good || !next.TryAddTo(ref counts))
         {
-            this = next;
+            return false;
         }
-        return good;
+        next.Counts = counts;
+        this = next;
+        return true;
     }
 
-    /// <summary>Disjoint counts; what is written without being split is written for the shorter time.</summary>
-    public readonly void Fill(ref UsageCounts usage)
+    // What is written without being split is written for the shorter time.
+    readonly bool TryAddTo(ref UsageCounts counts) =>
+        TryAdd(ref counts, BilledUnit.InputToken, input)
+        && TryAdd(ref counts, BilledUnit.CachedInputToken, read)
+        && TryAdd(ref counts, BilledUnit.CacheWrite1hToken, written1h)
+        && TryAdd(ref counts, BilledUnit.CacheWrite5mToken, Math.Max(written - written1h, written5m))
+        && TryAdd(ref counts, BilledUnit.OutputToken, output)
+        && TryAdd(ref counts, BilledUnit.WebSearch, searches);
+
+    static bool TryAdd(ref UsageCounts counts, BilledUnit unit, long more)
     {
-        usage[BilledUnit.InputToken] = input;
-        usage[BilledUnit.CachedInputToken] = read;
-        usage[BilledUnit.CacheWrite1hToken] = written1h;
-        usage[BilledUnit.CacheWrite5mToken] = Math.Max(written - written1h, written5m);
-        usage[BilledUnit.OutputToken] = output;
-        usage[BilledUnit.WebSearch] = searches;
+        var sum = counts[unit] + more;
+        var good = UsageCounts.IsValid(sum);
+        counts[unit] = good ? sum : 0;
+        return good;
     }
 
     bool ReadObject(ref Utf8JsonReader json)
@@ -151,9 +165,36 @@ struct AnthropicUsage
                 case 9 or 10 when json.TokenType == JsonTokenType.StartObject:
                     good &= ReadObject(ref json);
                     break;
+                case 11 when json.TokenType == JsonTokenType.StartArray:
+                    good &= ReadIterations(ref json);
+                    break;
+                case 12:
+                    isCompaction = json.TokenType == JsonTokenType.String && json.ValueTextEquals("compaction"u8);
+                    json.Skip();
+                    break;
                 default:
                     json.Skip();
                     break;
+            }
+        }
+        return good;
+    }
+
+    // The counts of the answer leave out what summing the conversation up cost: it stands here alone.
+    bool ReadIterations(ref Utf8JsonReader json)
+    {
+        var good = true;
+        compacted = default;
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
+        {
+            var one = new AnthropicUsage();
+            if (json.TokenType == JsonTokenType.StartObject)
+            {
+                good &= one.ReadObject(ref json) && (!one.isCompaction || one.TryAddTo(ref compacted));
+            }
+            else
+            {
+                json.Skip();
             }
         }
         return good;

@@ -18,7 +18,8 @@ ref struct MessagesRequestReader
     const int FoundTokens = 20_000;
 
     static readonly FieldNames Fields = new(
-        "model", "messages", "max_tokens", "stream", "system", "tools", "thinking", "service_tier", "speed", "mcp_servers", "inference_geo", "cache_control", "container");
+        "model", "messages", "max_tokens", "stream", "system", "tools", "thinking", "service_tier", "speed", "mcp_servers", "inference_geo", "cache_control", "container",
+        "context_management");
 
     static readonly FieldNames ThinkingFields = new("type", "budget_tokens");
     static readonly FieldNames ToolFields = new("type", "max_uses", "cache_control", "name");
@@ -138,9 +139,36 @@ ref struct MessagesRequestReader
                 cacheWrites |= !json.IsNull;
                 json.Skip();
                 break;
+            case 13:
+                ReadContextManagement();
+                break;
             default:
                 json.Skip();
                 break;
+        }
+    }
+
+    // The other edits only leave something out of the prompt. A summing-up is billed beside the answer, as often and as long as the provider likes.
+    void ReadContextManagement()
+    {
+        if (json.Type is not (JsonTokenType.StartArray or JsonTokenType.StartObject))
+        {
+            return;
+        }
+        var depth = json.Reader.CurrentDepth;
+        while (json.Reader.Read() && json.Reader.CurrentDepth > depth)
+        {
+            if (json.Type != JsonTokenType.PropertyName || !json.Reader.ValueTextEquals("type"u8))
+            {
+                continue;
+            }
+            json.Reader.Read();
+            if (json.Type == JsonTokenType.String && json.Reader.GetString()!.StartsWith("compact", StringComparison.Ordinal))
+            {
+                throw new RefusedException(
+                    ErrorCode.InvalidField, "The field \"context_management\" asks for compaction, whose cost no limit of the request bounds.", "Leave that edit out, and sum up in a request of your own.",
+                    "context_management");
+            }
         }
     }
 

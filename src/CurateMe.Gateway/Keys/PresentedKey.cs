@@ -39,30 +39,18 @@ static class PresentedKey
     /// <summary>The provider key that the caller brings; null when the stored one is meant.</summary>
     public static string? Provider(HttpRequest request, bool keyFromOwnHeader)
     {
-        if (request.Headers.TryGetValue("X-Provider-Key", out var own) && !StringValues.IsNullOrEmpty(own))
-        {
-            return own[0];
-        }
-        if (!keyFromOwnHeader)
-        {
-            return null;
-        }
-        if (request.Headers.TryGetValue("x-api-key", out var anthropic) && !StringValues.IsNullOrEmpty(anthropic))
-        {
-            return anthropic[0];
-        }
-        if (request.Headers.TryGetValue("x-goog-api-key", out var google) && !StringValues.IsNullOrEmpty(google))
-        {
-            return google[0];
-        }
-        if (request.Headers.TryGetValue("api-key", out var azure) && !StringValues.IsNullOrEmpty(azure))
-        {
-            return azure[0];
-        }
-        return request.Headers.Authorization is [{ } authorization, ..] && authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
-            ? authorization[Bearer.Length..].Trim()
-            : null;
+        var headers = request.Headers;
+        var named = Theirs(headers["X-Provider-Key"]);
+        return named is not null || !keyFromOwnHeader
+            ? named
+            : Theirs(headers["x-api-key"]) ?? Theirs(headers["x-goog-api-key"]) ?? Theirs(headers["api-key"]) ?? Theirs(Unwrapped(headers.Authorization));
     }
+
+    static string? Unwrapped(StringValues authorization) =>
+        authorization is [{ } text, ..] && text.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? text[Bearer.Length..].Trim() : null;
+
+    // A secret of the gateway is nobody else's key, wherever it was put.
+    static string? Theirs(StringValues values) => values is [{ Length: > 0 } text, ..] && !IsOurs(text) ? text : null;
 
     static bool IsOurs(ReadOnlySpan<char> text) => text.TrimStart().StartsWith("cm_", StringComparison.Ordinal);
 

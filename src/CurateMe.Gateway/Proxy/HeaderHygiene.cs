@@ -23,7 +23,12 @@ static class HeaderHygiene
     ]).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     static readonly FrozenSet<string> NotToClient =
-        HopByHop.Concat(["Content-Length", "Set-Cookie", "Server", "Date", "Alt-Svc", "Strict-Transport-Security"]).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+        HopByHop.Concat(
+        [
+            "Content-Length", "Set-Cookie", "Server", "Date", "Alt-Svc", "Strict-Transport-Security",
+            // The gateway's own limits are told in these, or nothing.
+            "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+        ]).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     // HttpClient lets them in, Kestrel does not let them out; no header needs them.
     static readonly SearchValues<char> Controls = SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(static c => c != '\t').Select(static c => (char)c), '\x7f']);

@@ -76,4 +76,35 @@ public sealed class AC06_EveryWayIn
         }
         Assert.Equal(["Bearer sk-own-1", "Bearer sk-own-2"], upstream.Requests.Select(static r => r.Split("Authorization: ")[1].Split("\r\n")[0]));
     }
+
+    [Theory]
+    [InlineData("X-Provider-Key", "cm_sk_of-a-neighbour")]
+    [InlineData("Authorization", "Bearer cm_at_of-an-operator")]
+    [InlineData("x-api-key", "cm_sk_of-a-neighbour")]
+    [InlineData("x-goog-api-key", " cm_rt_of-a-runner")]
+    [InlineData("api-key", "cm_sk_of-a-neighbour")]
+    public async Task GatewaySecret_WhereAProvidersKeyMayStand_StaysHereAndTheStoredKeyIsUsed(string name, string value)
+    {
+        await using var upstream = new ScriptedUpstream();
+        await using var rig = await GatewayRig.StartAsync(settings: upstream.Behind);
+        upstream.Answer("""{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}""");
+        using var request = new HttpRequestMessage(HttpMethod.Post, Chat.Path) { Content = new StringContent(Chat.Body(), System.Text.Encoding.UTF8, "application/json") };
+        request.Headers.TryAddWithoutValidation("X-CM-API-Key", await rig.KeyAsync());
+        request.Headers.TryAddWithoutValidation(name, value);
+        using var answer = await rig.Http.SendAsync(request);
+        Assert.Equal(200, (int)answer.StatusCode);
+        var sent = Assert.Single(upstream.Requests);
+        Assert.DoesNotContain("cm_", sent, StringComparison.Ordinal);
+        Assert.Contains("\r\nAuthorization: Bearer ", sent, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ProvidersRateLimit_UnderTheGatewaysNames_IsNotPassedOnAsTheGateways()
+    {
+        await using var upstream = new ScriptedUpstream();
+        await using var rig = await GatewayRig.StartAsync(settings: upstream.Behind);
+        upstream.Answer("""{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}""", headers: "X-RateLimit-Limit: 9999\r\nx-ratelimit-remaining: 9998\r\nX-RateLimit-Reset: 1\r\nx-ratelimit-limit-requests: 77\r\n");
+        var answer = await rig.AskAsync(await rig.KeyAsync(policy: new Client.PolicyDocument { RateLimitRpm = new Client.CountLimit(5) }));
+        Assert.Equal(("5", "4", "77"), (answer.Header("X-RateLimit-Limit"), answer.Header("X-RateLimit-Remaining"), answer.Header("x-ratelimit-limit-requests")));
+    }
 }

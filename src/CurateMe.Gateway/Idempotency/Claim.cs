@@ -11,6 +11,7 @@ namespace CurateMe.Gateway.Idempotency;
 sealed class Claim(IdempotentCalls calls, EntryName name, KeyEntry entry, CallersKeys keys, KeptAnswer? replay = null) : IAsyncDisposable
 {
     UsageRecord? record;
+    bool goesOn;
     bool ended = replay is not null;
 
     /// <summary>The answer of an earlier request; null when this one is the first.</summary>
@@ -21,6 +22,9 @@ sealed class Claim(IdempotentCalls calls, EntryName name, KeyEntry entry, Caller
 
     /// <summary>The record that tells whether the call was charged.</summary>
     public void Follows(UsageRecord followed) => record = followed;
+
+    /// <summary>The call goes on at the provider after its answer, and will be billed: the key is not free again.</summary>
+    public void GoesOn() => goesOn = true;
 
     public StreamCopy NewCopy() => new(calls.Options.MaxAnswerBytes);
 
@@ -40,8 +44,8 @@ sealed class Claim(IdempotentCalls calls, EntryName name, KeyEntry entry, Caller
         if (!ended)
         {
             ended = true;
-            KeyEntry? charged = record is null or { Status: RecordStatus.Held or RecordStatus.Failed } ? null : entry with { State = KeyState.Charged };
-            await calls.EndAsync(name, entry, charged);
+            var free = !goesOn && record is null or { Status: RecordStatus.Held or RecordStatus.Failed };
+            await calls.EndAsync(name, entry, free ? null : entry with { State = KeyState.Charged });
         }
         if (Replay is null)
         {

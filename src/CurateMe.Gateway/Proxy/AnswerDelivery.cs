@@ -149,12 +149,19 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         meter.ReadPlain(plain.Memory.Span);
         if (await KeepAsync(call, meter.Reading) is { } id && meter.Reading.Pending)
         {
-            watch.Follow(new BackgroundCall(hold.HandOver(), facts, call.Target, policy, call.ProviderKey, id, call.Exchange.Dialect, call.Exchange.Principal!.Path));
+            Follow(call, hold, facts, policy, id);
             return plain;
         }
         var status = !plain.Complete ? RecordStatus.UpstreamBroken : call.Exchange.ClientLeft ? RecordStatus.ClientLeft : RecordStatus.Settled;
         Settlement.Apply(hold, facts, in meter.Reading, call.Target.Price, policy, status, call.Target.Upstream.Row.AutoTier);
         return plain;
+    }
+
+    // The generation goes on whatever becomes of this answer; who follows it settles it.
+    void Follow(Call call, Hold hold, RequestFacts facts, OrgPolicy policy, string id)
+    {
+        call.Exchange.Claim?.GoesOn();
+        watch.Follow(new BackgroundCall(hold.HandOver(), facts, call.Target, policy, call.ProviderKey, id, call.Exchange.Dialect, call.Exchange.Principal!.Path));
     }
 
     // The name of an answer that the provider keeps, remembered as this org's.
@@ -189,14 +196,20 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         {
             hold.Record.TtftMs = (int)time.GetElapsedTime(exchange.Started, end.FirstByte).TotalMilliseconds;
         }
-        await KeepAsync(call, meter.Reading);
+        var id = await KeepAsync(call, meter.Reading);
+        var background = facts is Providers.OpenAi.ResponsesFacts { Background: true };
+        if (id is not null && background && !meter.Reading.Final)
+        {
+            Follow(call, hold, facts, policy, id);
+            return !end.Complete;
+        }
         var status = end.GivenUp ? RecordStatus.Abandoned
             : !end.Complete ? RecordStatus.UpstreamBroken
             : exchange.ClientLeft ? RecordStatus.ClientLeft
             : RecordStatus.Settled;
-        if (end.GivenUp && !meter.Reading.Known)
+        if ((end.GivenUp || (background && !end.Complete)) && !meter.Reading.Final)
         {
-            // The provider goes on and bills what nobody will see.
+            // The provider goes on and bills what nobody will see, also where it told on the way how far it was.
             hold.Presumed(status);
         }
         else
@@ -215,7 +228,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         var response = exchange.Http.Response;
         response.StatusCode = (int)answer.StatusCode;
         HeaderHygiene.CopyToClient(answer, response.Headers);
-        exchange.WriteHeaders();
+        await exchange.WriteHeadersAsync();
         if (!plain.Complete)
         {
             // Shorter than the provider meant it: the client must not take it for whole.

@@ -73,8 +73,7 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
             }
             catch (OperationCanceledException) when (deadline.IsCancellationRequested)
             {
-                throw new RefusedException(
-                    ErrorCode.UpstreamTimeout, $"{call.Target.Upstream.Row.Name} did not answer within {options.TotalTimeout.TotalSeconds:0} s.", "Ask for less output, or stream.");
+                throw TimedOut(call.Target.Upstream.Row);
             }
             catch (BrokenCircuitException)
             {
@@ -90,7 +89,11 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
                 throw Unreachable(call.Target.Upstream.Row, e);
             }
             hold?.NotBilled(statusCode: 0);
-            await Task.Delay(options.RetryDelay * (1 << attempt), time, deadline);
+            await Task.Delay(options.RetryDelay * (1 << attempt), time, deadline).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (deadline.IsCancellationRequested)
+            {
+                throw TimedOut(call.Target.Upstream.Row);
+            }
         }
     }
 
@@ -125,6 +128,9 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
 
     static bool NeverSent(HttpRequestException e) => e.HttpRequestError is
         HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError;
+
+    RefusedException TimedOut(ProviderRow row) => new(
+        ErrorCode.UpstreamTimeout, $"{row.Name} did not answer within {options.TotalTimeout.TotalSeconds:0} s.", "Ask for less output, or stream.");
 
     RefusedException Resting(ProviderRow row) => new(
         ErrorCode.CircuitOpen, $"{row.Name} fails so often that it is left alone for {options.BreakerPause.TotalSeconds:0} s.", "Try again then, or name fallbacks in the policy.")

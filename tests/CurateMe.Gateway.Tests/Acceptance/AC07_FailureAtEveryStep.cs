@@ -125,6 +125,8 @@ public sealed class AC07_FailureAtEveryStep
     [InlineData("fail=hang", true, 504)]
     [InlineData("latency_ms=600000", false, 504)]
     [InlineData("fail=stall", true, 0)]
+    // Usage told on the way is not the bill: it must not make the same end cheaper.
+    [InlineData("usage=cumulative;output_tokens=20;fail=stall", true, 0)]
     public async Task Provider_NeverEnds_TimesOutAndIsPresumed(string sim, bool stream, int status)
     {
         await using var rig = await GatewayRig.StartAsync(new Dictionary<string, string?> { ["Forward:TotalTimeoutSeconds"] = "1", ["Forward:StreamIdleTimeoutSeconds"] = "1" });
@@ -142,6 +144,16 @@ public sealed class AC07_FailureAtEveryStep
         var record = Assert.Single(await rig.RecordsAsync());
         Assert.Equal((UsageSource.Presumed, RecordStatus.Abandoned, record.Hold), (record.Source, record.Status, record.Cost));
         await rig.AssertBooksAsync();
+    }
+
+    [Fact]
+    public async Task Provider_FailsUntilTheTimeIsUp_TimesOutAndCostsNothing()
+    {
+        await using var rig = await GatewayRig.StartAsync(
+            settings: static s => s with { Forward = new CurateMe.Gateway.Proxy.ForwardOptions { TotalTimeout = TimeSpan.FromSeconds(1), RetryDelay = TimeSpan.FromMinutes(1) } });
+        var answer = await rig.AskAsync(await rig.KeyAsync(), sim: "status=500");
+        Assert.Equal((504, "upstream_timeout"), (answer.Status, answer.Code));
+        Assert.All(await rig.AssertBooksAsync(), static r => Assert.Equal((RecordStatus.Failed, NanoUsd.Zero), (r.Status, r.Cost)));
     }
 
     [Theory]

@@ -295,4 +295,20 @@ public sealed class IdempotencyTests
         public ValueTask<EntryChange> ReplaceAsync(EntryName name, ReadOnlyMemory<byte> expected, ReadOnlyMemory<byte> value, EntryQuota? quota, CancellationToken ct) =>
             throw new EntryStoreUnavailableException("away");
     }
+
+    [Fact]
+    public async Task BackgroundWhoseAnswerIsNotKept_IsMadeOnce()
+    {
+        await using var rig = await GatewayRig.StartAsync(new Dictionary<string, string?> { ["Idempotency:MaxAnswerBytes"] = "100" });
+        var key = await rig.KeyAsync();
+        const string Body = """{"model":"gpt-5-mini","input":"ping","background":true,"max_output_tokens":200}""";
+
+        var first = await rig.AskAsync(key, Body, "latency_ms=300", path: "/v1/responses", headers: Key());
+        var second = await rig.AskAsync(key, Body, "latency_ms=300", path: "/v1/responses", headers: Key());
+
+        await rig.QuietAsync();
+        Assert.Contains("\"queued\"", first.Text, StringComparison.Ordinal);
+        Assert.Equal("idempotency_answer_not_kept", second.Code);
+        Assert.Single(await rig.RecordsAsync());
+    }
 }

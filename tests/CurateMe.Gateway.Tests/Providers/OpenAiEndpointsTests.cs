@@ -5,6 +5,8 @@ using CurateMe.Client;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Pricing;
 using CurateMe.Ledger.Records;
+using CurateMe.Gateway.Tests.Acceptance;
+using CurateMe.Testing;
 using Xunit;
 
 namespace CurateMe.Gateway.Tests.Providers;
@@ -169,6 +171,31 @@ public sealed class OpenAiEndpointsTests
         var record = Assert.Single(await Bills.AssertEqualAsync(rig));
         Assert.Equal(UsageSource.Provider, record.Source);
         Assert.True(record.Cost > NanoUsd.Zero);
+    }
+
+    [Theory]
+    [InlineData("resp_1", UsageSource.Provider)]
+    [InlineData(null, UsageSource.Presumed)]
+    public async Task Responses_BackgroundStreamThatBreaks_IsSettledByWhatTheProviderSaysLaterOrPresumed(string? id, UsageSource source)
+    {
+        await using var upstream = new ScriptedUpstream();
+        await using var rig = await GatewayRig.StartAsync(settings: upstream.Behind);
+        var key = await rig.KeyAsync();
+        var name = id is null ? "" : $"\"id\":\"{id}\",";
+        var begun = $"data: {{\"type\":\"response.created\",\"response\":{{{name}\"status\":\"in_progress\",\"background\":true,\"usage\":null}}}}\n\n";
+        upstream.Answers.Enqueue(System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n{begun}"));
+        upstream.Answer("""{"id":"resp_1","status":"in_progress","usage":null}""");
+        upstream.Answer("""{"id":"resp_1","status":"completed","output":[],"usage":{"input_tokens":100,"output_tokens":50000,"total_tokens":50100}}""");
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() =>
+            rig.AskAsync(key, """{"model":"gpt-5-mini","input":"ping","stream":true,"background":true,"max_output_tokens":60000}""", path: "/v1/responses"));
+
+        await Poll.UntilAsync(async () => (await rig.RecordsAsync()).Count == 1, "the record");
+        await rig.QuietAsync();
+        var record = Assert.Single(await rig.RecordsAsync());
+        Assert.Equal((source, source == UsageSource.Provider ? 50_000 : 0), (record.Source, record.Usage.CompletionTokens));
+        Assert.Equal((record.Cost, NanoUsd.Zero), ((await rig.CellAsync("org")).Spent, (await rig.CellAsync("org")).Held));
+        Assert.Equal(source == UsageSource.Presumed, record.Cost == record.Hold);
     }
 
     [Fact]

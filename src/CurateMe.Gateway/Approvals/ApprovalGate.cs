@@ -28,7 +28,7 @@ sealed record Decider(string Name, DateTimeOffset Now, string? Ip)
 
 /// <summary>
 /// Lets a request that may cost as much as the org's <c>hitl_threshold</c> pass only once a person has approved that very request: the same key,
-/// the same bytes, once. Everything is in the configuration store, so it survives restarts and holds over all replicas.
+/// the same model, the same bytes, once. Everything is in the configuration store, so it survives restarts and holds over all replicas.
 /// </summary>
 sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvider time)
 {
@@ -47,8 +47,11 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
     /// <exception cref="RefusedException">The token is not this request's, was used, or its time is over; or a person said no.</exception>
     public ValueTask<ApprovalOutcome> CheckAsync(Principal principal, string model, NanoUsd worst, ReadOnlySpan<byte> body, string? token, CancellationToken ct) =>
         Concerns(principal.Policy, worst)
-            ? new ValueTask<ApprovalOutcome>(CheckAsync(principal, model, worst, $"{principal.KeyId}:{Convert.ToHexStringLower(SHA256.HashData(body))}", token, ct))
+            ? new ValueTask<ApprovalOutcome>(CheckAsync(principal, model, worst, Lookup(principal, model, body), token, ct))
             : default;
+
+    // With the model, because some dialects name it in the path: what was approved for a cheap one opens no dear one.
+    static string Lookup(Principal principal, string model, ReadOnlySpan<byte> body) => $"{principal.KeyId}:{Convert.ToHexStringLower(SHA256.HashData(body))}:{model}";
 
     async Task<ApprovalOutcome> CheckAsync(Principal principal, string model, NanoUsd worst, string lookup, string? token, CancellationToken ct)
     {
@@ -191,7 +194,7 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
 
     static RefusedException InvalidToken() => new(
         ErrorCode.ApprovalInvalid,
-        "The approval token is not valid for this request: it belongs to one key and one body, for one use, for a time.",
+        "The approval token is not valid for this request: it belongs to one key, one model and one body, for one use, for a time.",
         "Send the request without a token to ask for a new approval.",
         "X-CM-Approval-Token");
 }

@@ -153,6 +153,7 @@ static class GatewayApp
         services.AddSingleton(_ => PromptHash.FromFile(settings.DataDirectory));
         services.AddProviderKeys(settings.MasterKey ?? (settings.Shared is null ? MasterKey.FromFile(settings.DataDirectory) : MasterKey.None), settings.Providers.Select(static p => p.Name));
         services.AddSingleton(settings.Idempotency);
+        services.AddSingleton<DaySpend>();
         services.AddSingleton<IdempotentCalls>();
         services.AddSingleton<InputHabits>();
         services.AddSingleton<Pulses>();

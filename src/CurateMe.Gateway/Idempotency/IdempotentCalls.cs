@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using CurateMe.Gateway.Hosting;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Proxy;
-using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Entries;
 using CurateMe.Ledger.Errors;
 using CurateMe.Ledger.Money;
@@ -22,7 +21,7 @@ namespace CurateMe.Gateway.Idempotency;
 /// Requests without the header never come here.
 /// </summary>
 sealed partial class IdempotentCalls(
-    IEntryStore store, IUsageLedger ledger, ICounterStore counters, IdempotencyOptions options, ForwardOptions forward, GatewaySettings settings, ErrorEvents events, TimeProvider time,
+    IEntryStore store, IUsageLedger ledger, IdempotencyOptions options, ForwardOptions forward, GatewaySettings settings, ErrorEvents events, TimeProvider time,
     ILogger<IdempotentCalls> logger)
 {
     public const string Kind = "idempotency";
@@ -74,19 +73,16 @@ sealed partial class IdempotentCalls(
     }
 
     /// <summary>Answers with what an earlier request got; it costs nothing.</summary>
-    public async Task ReplayAsync(Exchange exchange, Claim claim)
+    public static async Task ReplayAsync(Exchange exchange, Claim claim)
     {
         var kept = claim.Replay!;
-        var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
-        var cells = await counters.SnapshotAsync(exchange.Principal!.OrgId, day, exchange.Aborted);
-        exchange.Settled(NanoUsd.Zero, cells.FirstOrDefault(static c => c is { Kind: NodeKind.Org, Period: PeriodKind.Day })?.Spent ?? NanoUsd.Zero);
         var response = exchange.Http.Response;
         response.StatusCode = kept.Status;
         foreach (var (header, values) in kept.Headers)
         {
             response.Headers[header] = values;
         }
-        exchange.WriteHeaders();
+        await exchange.WriteHeadersAsync();
         response.Headers["Idempotent-Replayed"] = "true";
         response.Headers["X-CM-Original-Request-ID"] = claim.Request.ToString();
         response.Headers["X-CM-Original-Cost"] = new NanoUsd(kept.Cost).ToString();

@@ -101,7 +101,7 @@ static class Admission
         { RetryAfterMs = outcome.Rate.RetryAfterMs },
         HoldVerdict.ConcurrencyLimited => new RefusedException(
             ErrorCode.RateLimited,
-            $"{NodeName(outcome)} already has {outcome.BlockedAt!.MaxConcurrency} requests in flight, its limit.",
+            $"{NodeName(outcome)} already has {outcome.BlockedAt!.MaxConcurrency} {(outcome.BlockedAt.MaxConcurrency == 1 ? "request" : "requests")} in flight, its limit.",
             "Wait for one to end, or ask for a higher max_concurrency.")
         { RetryAfterMs = 1000 },
         _ => OverBudget(in outcome, in wish, in quote),

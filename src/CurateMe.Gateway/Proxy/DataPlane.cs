@@ -119,10 +119,10 @@ static class DataPlane
             var approval = await ApprovalEndpoints.StatusAsync(id, principal, services.GetRequiredService<Catalogue>(), time, http.RequestAborted)
                 ?? throw new RefusedException(ErrorCode.NotFound, $"This key has no approval \"{id}\".", "Ask with the key that sent the request.");
             exchange.ApprovalId = approval.ApprovalId;
-            exchange.WriteHeaders();
+            await exchange.WriteHeadersAsync();
             await http.Response.WriteAsJsonAsync(approval, AdminJson.Default.Approval, contentType: null, http.RequestAborted);
         }
-        catch (RefusedException refusal)
+        catch (Exception e) when (Refusals.Of(e) is { } refusal)
         {
             await exchange.RefuseAsync(refusal);
         }

@@ -12,7 +12,7 @@ namespace CurateMe.Gateway.Proxy;
 sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeOffset admitted, long started)
 {
     NanoUsd cost;
-    NanoUsd daySpent;
+    NanoUsd? daySpent;
     RateFigures rate;
     double governanceMs = -1;
     long lap = System.Diagnostics.Stopwatch.GetTimestamp();
@@ -85,7 +85,10 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         headers["X-CM-Governance-Time-Ms"] = Milliseconds(governanceMs);
         if (Principal is not null)
         {
-            headers["X-CM-Daily-Cost"] = daySpent.ToString();
+            if (daySpent is { } spent)
+            {
+                headers["X-CM-Daily-Cost"] = spent.ToString();
+            }
             headers["X-CM-Daily-Budget"] = Principal.DailyBudget;
         }
         if (rate.Limit > 0)
@@ -100,6 +103,16 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         }
     }
 
+    /// <summary>The same, also where no hold has told what the org spent today.</summary>
+    public async ValueTask WriteHeadersAsync()
+    {
+        if (Principal is not null && daySpent is null)
+        {
+            daySpent = await Http.RequestServices.GetRequiredService<DaySpend>().OfAsync(Principal.OrgId);
+        }
+        WriteHeaders();
+    }
+
     /// <summary>What a stream's end tells.</summary>
     public const string TrailerNames = "X-CM-Cost, X-CM-Daily-Cost, X-CM-Daily-Budget";
 
@@ -107,7 +120,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     public (string Name, string Value)[] Trailers() =>
     [
         ("X-CM-Cost", cost.ToString()),
-        ("X-CM-Daily-Cost", daySpent.ToString()),
+        ("X-CM-Daily-Cost", daySpent.GetValueOrDefault().ToString()),
         ("X-CM-Daily-Budget", Principal!.DailyBudget),
     ];
 
@@ -153,20 +166,20 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         {
             response.Headers.RetryAfter = Seconds(refusal.RetryAfterMs);
         }
-        WriteHeaders();
+        await WriteHeadersAsync();
         var body = Dialect.Errors.Body(refusal, IdText);
         response.ContentLength = body.Length;
         await response.Body.WriteAsync(body, Aborted);
     }
 
     /// <summary>Answers that a person must decide first: 202, and nothing was forwarded or held.</summary>
-    public Task AwaitApprovalAsync(PendingApproval pending)
+    public async Task AwaitApprovalAsync(PendingApproval pending)
     {
         ApprovalId = pending.ApprovalId;
         cost = pending.EstimatedCost;
         Http.Response.StatusCode = StatusCodes.Status202Accepted;
-        WriteHeaders();
-        return Http.Response.WriteAsJsonAsync(pending, AdminJson.Default.PendingApproval, contentType: null, Aborted);
+        await WriteHeadersAsync();
+        await Http.Response.WriteAsJsonAsync(pending, AdminJson.Default.PendingApproval, contentType: null, Aborted);
     }
 
     // To the microsecond; a custom format would cost more than the hold.

@@ -29,7 +29,7 @@ static class ModelEndpoints
             var found = await services.GetRequiredService<KeyDirectory>().FindAsync(PresentedKey.Find(http.Request, out _), http.RequestAborted);
             var principal = exchange.Principal = Authentication.Require(found, exchange);
             var targets = services.GetRequiredService<TargetDirectory>();
-            exchange.WriteHeaders();
+            await exchange.WriteHeadersAsync();
             http.Response.ContentType = "application/json";
             await using var json = new Utf8JsonWriter(http.Response.Body);
             json.WriteStartObject();
@@ -45,7 +45,7 @@ static class ModelEndpoints
             json.WriteEndArray();
             json.WriteEndObject();
         }
-        catch (RefusedException refusal)
+        catch (Exception e) when (Refusals.Of(e) is { } refusal)
         {
             await exchange.RefuseAsync(refusal);
         }

@@ -47,6 +47,12 @@ sealed partial class RequestPipeline(
     TimeProvider time,
     ILogger<RequestPipeline> logger)
 {
+    static readonly TimeSpan LogEvery = TimeSpan.FromSeconds(5);
+
+    readonly Seldom journalLines = new(time, LogEvery);
+    readonly Seldom counterLines = new(time, LogEvery);
+    readonly Seldom configurationLines = new(time, LogEvery);
+
     public async Task HandleAsync(HttpContext http, Route route)
     {
         var now = time.GetUtcNow();
@@ -118,6 +124,8 @@ sealed partial class RequestPipeline(
         exchange.Lap(Stage.Quote);
         var caller = await sessions.ResolveAsync(
             principal, CallerLabels.Read(request, "X-CM-Runner-ID"), CallerLabels.Read(request, "X-CM-Session-ID"), exchange.Aborted);
+        // Before the approval, which a refusal for malformed tags would use up.
+        var tags = CallerLabels.ReadTags(request);
         var approval = await approvals.CheckAsync(
             principal, plan.Target.Model, plan.Wish.Desired, body.Span, CallerLabels.Read(request, "X-CM-Approval-Token"), exchange.Aborted);
         if (approval.Pending is { } pending)
@@ -129,7 +137,7 @@ sealed partial class RequestPipeline(
         exchange.Lap(Stage.Govern);
 
         // 5
-        var record = Record(exchange, plan, in caller, body);
+        var record = Record(exchange, plan, in caller, tags, body);
         pulses.OnRequest(principal, record);
         return new Admitted(plan, caller.Path, body, await HoldAsync(exchange, plan, caller.Path, record, approval.Used));
     }
@@ -142,32 +150,48 @@ sealed partial class RequestPipeline(
             return false;
         }
         exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);
-        await idempotent.ReplayAsync(exchange, claim);
+        await IdempotentCalls.ReplayAsync(exchange, claim);
         return true;
     }
 
     async ValueTask<Hold> HoldAsync(Exchange exchange, CallPlan plan, BudgetPath path, UsageRecord record, UsedApproval? approval)
     {
-        var (principal, wish) = (exchange.Principal!, plan.Wish);
-        var (hold, outcome) = queue.MustWait(principal)
-            ? (null, default)
-            : await desk.TakeAsync(new HoldRequest(record, path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
-        if (hold is null && (outcome.Verdict == HoldVerdict.Admitted || AdmissionQueue.MayWait(principal.Policy, in outcome)))
+        Hold? hold = null;
+        try
         {
-            (hold, outcome) = await QueueAsync(exchange, record, path, wish, approval);
-        }
-        exchange.Held(in outcome);
-        exchange.Lap(Stage.Hold);
-        if (hold is not null)
-        {
+            (hold, var outcome) = await TakeAsync(exchange, record, path, plan.Wish);
+            exchange.Held(in outcome);
+            exchange.Lap(Stage.Hold);
+            if (hold is null)
+            {
+                var principal = exchange.Principal!;
+                signals.OnDenied(principal.Path, in outcome, principal.KeyId);
+                throw Admission.Denied(in outcome, plan.Wish, plan.Quote);
+            }
             return hold;
         }
-        if (approval is not null)
+        catch when (hold is null && approval is not null)
         {
             await approvals.GiveBackAsync(approval, CancellationToken.None);
+            throw;
         }
-        signals.OnDenied(principal.Path, in outcome, principal.KeyId);
-        throw Admission.Denied(in outcome, in wish, plan.Quote);
+    }
+
+    // At once, or when it is its turn in the queue.
+    async ValueTask<(Hold? Hold, HoldOutcome Outcome)> TakeAsync(Exchange exchange, UsageRecord record, BudgetPath path, Wish wish)
+    {
+        var principal = exchange.Principal!;
+        if (!queue.MustWait(principal))
+        {
+            var (hold, outcome) = await desk.TakeAsync(new HoldRequest(record, path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
+            if (hold is not null || !AdmissionQueue.MayWait(principal.Policy, in outcome))
+            {
+                return (hold, outcome);
+            }
+        }
+        // The record is that of the admission, not of the arrival.
+        return await queue.WaitAsync(
+            principal, () => new HoldRequest(record.AdmittedAt(time.GetUtcNow()), path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
     }
 
     List<Call> Calls(Exchange exchange, Admitted admitted)
@@ -192,23 +216,6 @@ sealed partial class RequestPipeline(
         }
     }
 
-    // The record is that of the admission, not of the arrival.
-    async ValueTask<(Hold? Hold, HoldOutcome Outcome)> QueueAsync(Exchange exchange, UsageRecord first, BudgetPath path, Wish wish, UsedApproval? approval)
-    {
-        try
-        {
-            return await queue.WaitAsync(
-                exchange.Principal!,
-                () => new HoldRequest(first.AdmittedAt(time.GetUtcNow()), path, wish.Desired, wish.Minimum, options.HoldTimeToLive),
-                exchange.Aborted);
-        }
-        catch when (approval is not null)
-        {
-            await approvals.GiveBackAsync(approval, CancellationToken.None);
-            throw;
-        }
-    }
-
     // A conversation goes on from an answer of the same org, or from one that is no longer remembered.
     async ValueTask RefuseForeignAsync(Exchange exchange, RequestFacts facts, Principal principal)
     {
@@ -226,7 +233,7 @@ sealed partial class RequestPipeline(
         }
     }
 
-    UsageRecord Record(Exchange exchange, CallPlan plan, in CallerPath caller, RequestBody body) => new()
+    UsageRecord Record(Exchange exchange, CallPlan plan, in CallerPath caller, string? tags, RequestBody body) => new()
     {
         Id = exchange.Id,
         OrgId = exchange.Principal!.OrgId,
@@ -244,28 +251,19 @@ sealed partial class RequestPipeline(
         PriceVersion = planner.PriceVersion,
         Tier = plan.Facts.TierIsAuto ? plan.Target.Upstream.Row.AutoTier : plan.Facts.Tier,
         ClientIp = exchange.Http.Connection.RemoteIpAddress?.ToString(),
-        Tags = CallerLabels.ReadTags(exchange.Http.Request),
+        Tags = tags,
         PromptHash = prompts.Of(body.Span),
     };
 
     Task FailAsync(Exchange exchange, Exception e)
     {
+        Note(exchange, e);
+        if (Refusals.Of(e) is { } refusal)
+        {
+            return RefuseAsync(exchange, refusal);
+        }
         switch (e)
         {
-            case RefusedException refusal:
-                return RefuseAsync(exchange, refusal);
-            case JournalUnavailableException:
-                Log.JournalUnavailable(logger, exchange.Id, e.Message);
-                return RefuseAsync(exchange, new RefusedException(
-                    ErrorCode.CostRecorder, "The gateway cannot promise to record this request, so it does not forward it.", "Look at GET /health and at the journal's disk."));
-            case CounterStoreUnavailableException:
-                Log.CountersUnavailable(logger, exchange.Id, e.Message);
-                return RefuseAsync(exchange, new RefusedException(
-                    ErrorCode.BudgetStore, "The budget store does not answer, and the policy denies requests without it.", "Look at GET /health; on_budget_store_loss decides."));
-            case ConfigStoreUnavailableException or TimeoutException:
-                Log.ConfigurationUnavailable(logger, exchange.Id, e.Message);
-                return RefuseAsync(exchange, new RefusedException(
-                    ErrorCode.ConfigurationStore, "The store of keys and policies does not answer, and this gateway does not know the key yet.", "Try again; look at GET /health."));
             case BadHttpRequestException { StatusCode: var status }:
                 return RefuseAsync(exchange, new RefusedException(
                     status == 413 ? ErrorCode.BodyTooLarge : ErrorCode.InvalidJson, "The request could not be read to its end.", "Send a complete HTTP request."));
@@ -277,6 +275,23 @@ sealed partial class RequestPipeline(
             default:
                 Log.Failed(logger, exchange.Id, e.GetType().FullName, e.StackTrace);
                 return RefuseAsync(exchange, new RefusedException(ErrorCode.Internal, "The gateway failed.", "Try again; if it lasts, report the X-CM-Request-ID."));
+        }
+    }
+
+    // While a store is away every request says so; the log says it once in a while.
+    void Note(Exchange exchange, Exception e)
+    {
+        switch (e)
+        {
+            case JournalUnavailableException when journalLines.Pass(out var more):
+                Log.JournalUnavailable(logger, exchange.Id, more, e.Message);
+                break;
+            case CounterStoreUnavailableException when counterLines.Pass(out var more):
+                Log.CountersUnavailable(logger, exchange.Id, more, e.Message);
+                break;
+            case ConfigStoreUnavailableException or TimeoutException when configurationLines.Pass(out var more):
+                Log.ConfigurationUnavailable(logger, exchange.Id, more, e.Message);
+                break;
         }
     }
 
@@ -296,14 +311,14 @@ sealed partial class RequestPipeline(
 
     static partial class Log
     {
-        [LoggerMessage(1001, LogLevel.Error, "{RequestId} refused: the journal cannot be written: {Reason}")]
-        public static partial void JournalUnavailable(ILogger logger, RequestId requestId, string reason);
+        [LoggerMessage(1001, LogLevel.Error, "{RequestId} refused, and {More} since the last such line: the journal cannot be written: {Reason}")]
+        public static partial void JournalUnavailable(ILogger logger, RequestId requestId, long more, string reason);
 
-        [LoggerMessage(1002, LogLevel.Error, "{RequestId} refused: the budget store does not answer: {Reason}")]
-        public static partial void CountersUnavailable(ILogger logger, RequestId requestId, string reason);
+        [LoggerMessage(1002, LogLevel.Error, "{RequestId} refused, and {More} since the last such line: the budget store does not answer: {Reason}")]
+        public static partial void CountersUnavailable(ILogger logger, RequestId requestId, long more, string reason);
 
-        [LoggerMessage(1006, LogLevel.Error, "{RequestId} refused: the configuration store does not answer: {Reason}")]
-        public static partial void ConfigurationUnavailable(ILogger logger, RequestId requestId, string reason);
+        [LoggerMessage(1006, LogLevel.Error, "{RequestId} refused, and {More} since the last such line: the configuration store does not answer: {Reason}")]
+        public static partial void ConfigurationUnavailable(ILogger logger, RequestId requestId, long more, string reason);
 
         // No exception text: it may quote the request.
         [LoggerMessage(1003, LogLevel.Error, "{RequestId} failed: {Type}\n{Stack}")]

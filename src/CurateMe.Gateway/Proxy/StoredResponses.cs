@@ -40,7 +40,7 @@ sealed class StoredResponses(KeyDirectory keys, TargetDirectory targets, Keyring
             var stored = own is null ? ring.Next(row.Name, principal.OrgId) ?? upstream.NextKey() : null;
             await delivery.PassFreeAsync(new Call(exchange, target, path, null, [], own ?? stored?.Text) { Method = method, Stored = stored });
         }
-        catch (RefusedException refusal)
+        catch (Exception e) when (Refusals.Of(e) is { } refusal)
         {
             await exchange.RefuseAsync(refusal);
         }

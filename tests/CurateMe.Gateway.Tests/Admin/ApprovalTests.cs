@@ -24,8 +24,8 @@ public sealed class ApprovalTests(AdminFixture fixture) : IClassFixture<AdminFix
         return (org, client, (await _host.Keys.FindAsync(key.Key, default))!);
     }
 
-    async Task<ApprovalOutcome> AskAsync(Principal principal, string body, string? token = null, NanoUsd? worst = null) =>
-        await _host.Get<ApprovalGate>().CheckAsync(principal, "gpt-5.1", worst ?? Dear, Encoding.UTF8.GetBytes(body), token, default);
+    async Task<ApprovalOutcome> AskAsync(Principal principal, string body, string? token = null, NanoUsd? worst = null, string model = "gpt-5.1") =>
+        await _host.Get<ApprovalGate>().CheckAsync(principal, model, worst ?? Dear, Encoding.UTF8.GetBytes(body), token, default);
 
     async Task<ErrorCode> RefusedAsync(Principal principal, string body, string? token) =>
         (await Assert.ThrowsAsync<RefusedException>(() => AskAsync(principal, body, token))).Code;
@@ -56,6 +56,7 @@ public sealed class ApprovalTests(AdminFixture fixture) : IClassFixture<AdminFix
 
         Assert.Equal(ErrorCode.ApprovalInvalid, await RefusedAsync(payer, "other body", token));
         Assert.Equal(ErrorCode.ApprovalInvalid, await RefusedAsync(payer, "body", token + "x"));
+        Assert.Equal(ErrorCode.ApprovalInvalid, (await Assert.ThrowsAsync<RefusedException>(() => AskAsync(payer, "body", token, model: "gpt-5-pro"))).Code);
         var stranger = (await PayerAsync()).Principal;
         Assert.Equal(ErrorCode.ApprovalInvalid, await RefusedAsync(stranger, "body", token));
         Assert.Null(await ApprovalEndpoints.StatusAsync(pending.ApprovalId, stranger, _host.Get<Catalogue>(), TimeProvider.System, default));

@@ -7,6 +7,8 @@ using CurateMe.Ledger.Holds;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 using CurateMe.Testing;
+using CurateMe.Testing.Budgets;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace CurateMe.Gateway.Tests.Protection;
@@ -153,5 +155,22 @@ public sealed class QueueTests
         Assert.False(rooms.Waits("org", "few"));
         Assert.True(rooms.Waits("org", "many"));
         Assert.Null(rooms.Enter("org", "few", 3));
+    }
+
+    [Fact]
+    public async Task CountersAway_ForAnApprovedRequest_GiveTheApprovalBack()
+    {
+        FaultyCounters? counters = null;
+        await using var rig = await GatewayRig.StartAsync(
+            new Dictionary<string, string?> { ["ADMIN_TOKEN"] = Alerts.AlertRig.Token },
+            services: s => s.AddSingleton<ICounterStore>(p => counters = new FaultyCounters(new InProcessCounters(p.GetRequiredService<TimeProvider>()))));
+        var key = await rig.KeyAsync(policy: new PolicyDocument { HitlThreshold = MoneyLimit.FromDollars(0) });
+        var pending = (await rig.AskAsync(key)).Json.GetProperty("approval_id").GetString()!;
+        var token = (await Alerts.AlertRig.Admin(rig, "org_test").ApproveAsync(pending)).ApprovalToken!;
+        counters!.Before = static operation => operation == "hold" ? FaultyCounters.Away() : null;
+        Assert.Equal(503, (await rig.AskAsync(key, headers: ("X-CM-Approval-Token", token))).Status);
+        counters.Before = static _ => null;
+        Assert.Equal(400, (await rig.AskAsync(key, headers: [("X-CM-Approval-Token", token), ("X-CM-Tags", "no json")])).Status);
+        Assert.Equal(200, (await rig.AskAsync(key, headers: ("X-CM-Approval-Token", token))).Status);
     }
 }

@@ -86,4 +86,24 @@ public sealed class ChatTests
         Assert.True(record.Cost <= record.Hold, $"cost {record.Cost} > hold {record.Hold}");
         Assert.True(record.Usage.CompletionTokens is > 50 and < 150, $"{record.Usage.CompletionTokens} tokens");
     }
+
+    [Fact]
+    public async Task Answers_WithoutAHold_TellWhatTheOrgHasSpentToday()
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync(policy: new PolicyDocument { ModelAllowlist = ["gpt-4o-mini", "no-such-model"], MaxCostPerRequest = new MoneyLimit(new NanoUsd(1_000_000)) });
+        using (await rig.ChatAsync(key, Ask())) { }
+        var spent = Assert.Single(await rig.RecordsAsync()).Cost;
+        object[] refused = [new { model = "gpt-4o-mini" }, Ask("gpt-4o"), Ask("no-such-model"), Ask(cap: 16_000), new { model = "gpt-4o-mini", n = -1, messages = Array.Empty<object>() }];
+
+        foreach (var body in refused)
+        {
+            using var answer = await rig.ChatAsync(key, body);
+            Assert.True((int)answer.StatusCode is 400 or 403, await answer.Content.ReadAsStringAsync());
+            Assert.Equal(spent.ToString(), answer.Headers.GetValues("X-CM-Daily-Cost").Single());
+        }
+        using var models = new HttpRequestMessage(HttpMethod.Get, "/v1/models") { Headers = { Authorization = new("Bearer", key) } };
+        using var listed = await rig.Http.SendAsync(models);
+        Assert.Equal(spent.ToString(), listed.Headers.GetValues("X-CM-Daily-Cost").Single());
+    }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -150,6 +151,10 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
 
     public Task<GatewayMetrics> GetMetricsAsync(CancellationToken ct = default) => GetAsync("/gateway/admin/metrics", Json.GatewayMetrics, ct);
 
+    /// <summary>How the gateway is, also where it is unhealthy.</summary>
+    public Task<GatewayHealth> GetHealthAsync(CancellationToken ct = default) =>
+        SendAsync(HttpMethod.Get, "/health", content: null, Json.GatewayHealth, HttpStatusCode.ServiceUnavailable, ct);
+
     public Task<LatencyReport> GetLatencyAsync(CancellationToken ct = default) => GetAsync("/gateway/admin/latency", Json.LatencyReport, ct);
 
     public Task<Page<AuditRecord>> ListAuditAsync(int? limit = null, string? cursor = null, string? action = null, string? targetId = null, CancellationToken ct = default) =>
@@ -241,12 +246,14 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
     Task<TAnswer> SendAsync<TBody, TAnswer>(HttpMethod method, string path, TBody body, JsonTypeInfo<TBody> bodyType, JsonTypeInfo<TAnswer> answerType, CancellationToken ct) =>
         SendAsync(method, path, JsonContent.Create(body, bodyType), answerType, ct);
 
-    async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken ct)
+    Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken ct) => SendAsync(method, path, content, type, alsoAnswer: null, ct);
+
+    async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, HttpStatusCode? alsoAnswer, CancellationToken ct)
     {
         using var request = Request(method, path);
         request.Content = content;
         using var response = await http.SendAsync(request, ct).ConfigureAwait(false);
-        if (!response.IsSuccessStatusCode)
+        if (!response.IsSuccessStatusCode && response.StatusCode != alsoAnswer)
         {
             throw new AdminRefusedException((int)response.StatusCode, await ErrorAsync(response, ct).ConfigureAwait(false));
         }

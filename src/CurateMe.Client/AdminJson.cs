@@ -36,6 +36,7 @@ namespace CurateMe.Client;
 [JsonSerializable(typeof(AuditRecord))]
 [JsonSerializable(typeof(Page<AuditRecord>))]
 [JsonSerializable(typeof(GatewayMetrics))]
+[JsonSerializable(typeof(GatewayHealth))]
 [JsonSerializable(typeof(LatencyReport))]
 [JsonSerializable(typeof(AdminToken))]
 [JsonSerializable(typeof(AdminTokenCreate))]

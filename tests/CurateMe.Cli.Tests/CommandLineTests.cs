@@ -23,7 +23,7 @@ public sealed class CommandLineTests
         }
     }
 
-    static async Task<(int Code, string Output, string Errors)> RunAsync(ScriptedGateway gateway, Func<string, string?> environment, params string[] args)
+    static async Task<(int Code, string Output, string Errors)> RunAsync(HttpMessageHandler gateway, Func<string, string?> environment, params string[] args)
     {
         using var http = Gateway.Connect(environment, gateway);
         using var output = new StringWriter();
@@ -63,7 +63,7 @@ public sealed class CommandLineTests
     public async Task Health_PrintsTheRunbooksFields(int dlq, bool connected, int expected)
     {
         var body = $$"""
-            {"cost_recorder":{"queue_depth":2,"dropped_records":0,"workers":2,"batch_size":20,"oldest_ms":5,"dlq_depth":{{dlq}},"recorded":9,"retries":0,"last_error":null},
+            {"status":"healthy","cost_recorder":{"queue_depth":2,"dropped_records":0,"workers":2,"batch_size":20,"oldest_ms":5,"dlq_depth":{{dlq}},"recorded":9,"retries":0,"last_error":null},
              "budget_store":{"connected":{{(connected ? "true" : "false")}},"latency_ms":0.5,"live_holds":1,"last_write":null},"ledger":{"connected":true,"latency_ms":1.5,"last_write":null},"requests":{} }
             """;
         using var gateway = new ScriptedGateway(HttpStatusCode.OK, body);
@@ -71,6 +71,50 @@ public sealed class CommandLineTests
         Assert.Equal(expected, code);
         var json = JsonNode.Parse(output)!;
         Assert.Equal((connected, 0.5, true, 1.5, dlq, 2), ((bool)json["redis_connected"]!, (double)json["redis_latency_ms"]!, (bool)json["mongo_connected"]!, (double)json["mongo_latency_ms"]!, (int)json["dlq_depth"]!, (int)json["queue_depth"]!));
+    }
+
+    // Answers its questions in turn.
+    sealed class GatewayInTurn(params (HttpStatusCode Status, string Body)[] answers) : HttpMessageHandler
+    {
+        public List<string> Requests { get; } = [];
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var (status, body) = answers[Requests.Count];
+            Requests.Add($"{request.Method} {request.RequestUri!.PathAndQuery}");
+            return Task.FromResult(new HttpResponseMessage(status) { Content = new StringContent(body, Encoding.UTF8, "application/json") });
+        }
+    }
+
+    const string WellMetrics = """
+        {"cost_recorder":{"queue_depth":0,"dropped_records":0,"workers":2,"batch_size":20,"oldest_ms":0,"dlq_depth":0,"recorded":9,"retries":0,"last_error":null},
+         "budget_store":{"connected":true,"latency_ms":0.5,"live_holds":0,"last_write":null},"ledger":{"connected":true,"latency_ms":1.5,"last_write":null},"requests":{} }
+        """;
+
+    [Theory]
+    [InlineData(HttpStatusCode.OK, """{"status":"healthy","journal_fault":null,"ledger_error":null}""", 0)]
+    [InlineData(HttpStatusCode.OK, """{"status":"degraded","journal_fault":null,"ledger_error":"disk full"}""", 1)]
+    [InlineData(HttpStatusCode.OK, """{"status":"degraded","journal_fault":null,"ledger_error":null,"orgs_away":2}""", 1)]
+    [InlineData(HttpStatusCode.ServiceUnavailable, """{"status":"unhealthy","journal_fault":"No space left on device","ledger_error":null}""", 1)]
+    public async Task Health_WhenTheGatewayIsNotWell_SaysSoAndFails(HttpStatusCode status, string health, int expected)
+    {
+        using var gateway = new GatewayInTurn((HttpStatusCode.OK, WellMetrics), (status, health));
+        var (code, output, _) = await RunAsync(gateway, Environment, "analytics", "health");
+        Assert.Equal(expected, code);
+        Assert.Equal(["GET /gateway/admin/metrics", "GET /health"], gateway.Requests);
+        var (json, said) = (JsonNode.Parse(output)!, JsonNode.Parse(health)!);
+        foreach (var field in (string[])["status", "journal_fault", "ledger_error", "orgs_away"])
+        {
+            Assert.True(json.AsObject().ContainsKey(field), field);
+            Assert.Equal(said[field]?.ToJsonString(), json[field]?.ToJsonString());
+        }
+    }
+
+    [Fact]
+    public async Task Health_WhenSomethingElseAnswersForTheGateway_CouldNotAsk()
+    {
+        using var gateway = new GatewayInTurn((HttpStatusCode.OK, WellMetrics), (HttpStatusCode.ServiceUnavailable, "<html>no backend</html>"));
+        Assert.Equal(2, (await RunAsync(gateway, Environment, "analytics", "health")).Code);
     }
 
     [Fact]

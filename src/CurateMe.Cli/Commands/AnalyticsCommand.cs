@@ -6,8 +6,8 @@ namespace CurateMe.Cli.Commands;
 
 /// <summary>What <c>analytics health</c> prints.</summary>
 sealed record HealthReport(
-    bool RedisConnected, double? RedisLatencyMs, bool MongoConnected, double? MongoLatencyMs, long DlqDepth, long QueueDepth, long DroppedRecords, long OldestMs, long LiveHolds,
-    StoreServers? Servers);
+    string Status, bool RedisConnected, double? RedisLatencyMs, bool MongoConnected, double? MongoLatencyMs, long DlqDepth, long QueueDepth, long DroppedRecords, long OldestMs, long LiveHolds,
+    string? LedgerError, string? JournalFault, int? OrgsAway, StoreServers? Servers);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(HealthReport))]
@@ -34,7 +34,7 @@ static class AnalyticsCommand
         reconcile.SetAction((parsed, ct) => ReconcileAsync(gateway, parsed.GetValue(org), parsed.GetValue(date), output, errors, ct));
         var replay = new Command("replay-dlq", "Gives the records that were set aside to the ledger again. Exit code 1 when some remain.");
         replay.SetAction((_, ct) => ReplayAsync(gateway, output, errors, ct));
-        var health = new Command("health", "The stores and the queues between them. Exit code 1 when a store is away or records are set aside.");
+        var health = new Command("health", "The gateway, its stores and the queues between them. Exit code 1 when it is degraded or unhealthy, a store is away, or records are set aside.");
         health.SetAction((_, ct) => HealthAsync(gateway, output, ct));
         var latency = new Command("latency", "Where a request's time goes, stage by stage, in the last minutes.");
         latency.SetAction(async (_, ct) =>
@@ -97,13 +97,19 @@ static class AnalyticsCommand
 
     static async Task<int> HealthAsync(Gateway gateway, TextWriter output, CancellationToken ct)
     {
-        var metrics = await gateway.Admin(org: null).GetMetricsAsync(ct);
+        var admin = gateway.Admin(org: null);
+        var metrics = await admin.GetMetricsAsync(ct);
+        var health = await admin.GetHealthAsync(ct);
+        CommandLine.Print(output, Report(metrics, health), ReportJson.Default.HealthReport);
+        return health.Status == GatewayHealth.Healthy && metrics is { BudgetStore.Connected: true, Ledger.Connected: true, CostRecorder: { DlqDepth: 0, DroppedRecords: 0 } }
+            ? CommandLine.Fine : CommandLine.Problem;
+    }
+
+    static HealthReport Report(GatewayMetrics metrics, GatewayHealth health)
+    {
         var (recorder, counters, ledger) = (metrics.CostRecorder, metrics.BudgetStore, metrics.Ledger);
-        CommandLine.Print(
-            output,
-            new HealthReport(
-                counters.Connected, counters.LatencyMs, ledger.Connected, ledger.LatencyMs, recorder.DlqDepth, recorder.QueueDepth, recorder.DroppedRecords, recorder.OldestMs, counters.LiveHolds, metrics.Servers),
-            ReportJson.Default.HealthReport);
-        return counters.Connected && ledger.Connected && recorder is { DlqDepth: 0, DroppedRecords: 0 } ? CommandLine.Fine : CommandLine.Problem;
+        return new HealthReport(
+            health.Status, counters.Connected, counters.LatencyMs, ledger.Connected, ledger.LatencyMs, recorder.DlqDepth, recorder.QueueDepth, recorder.DroppedRecords, recorder.OldestMs, counters.LiveHolds,
+            health.LedgerError, health.JournalFault, health.OrgsAway, metrics.Servers);
     }
 }

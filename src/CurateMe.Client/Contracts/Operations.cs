@@ -32,6 +32,25 @@ public sealed record GatewayMetrics
     public StoreServers? Servers { get; init; }
 }
 
+/// <summary>How the gateway is, as <c>/health</c> says to everybody.</summary>
+public sealed record GatewayHealth
+{
+    /// <summary>The status of a gateway that lacks nothing.</summary>
+    public const string Healthy = "healthy";
+
+    /// <summary><c>healthy</c>, <c>degraded</c> (serving, something is away) or <c>unhealthy</c> (requests are refused).</summary>
+    public required string Status { get; init; }
+
+    /// <summary>Why the journal cannot be written; requests are refused then.</summary>
+    public string? JournalFault { get; init; }
+
+    /// <summary>Why the ledger did not take the records last offered.</summary>
+    public string? LedgerError { get; init; }
+
+    /// <summary>Orgs that the gateway decides for without the shared counters; null on the embedded default.</summary>
+    public int? OrgsAway { get; init; }
+}
+
 /// <summary>What the servers of shared mode say of themselves.</summary>
 /// <param name="Mongo">Null while it has not answered yet.</param>
 /// <param name="Warnings">What an operator should change, in sentences; none is healthy.</param>

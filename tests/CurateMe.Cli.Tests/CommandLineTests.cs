@@ -34,9 +34,9 @@ public sealed class CommandLineTests
 
     static string? Environment(string name) => name == "ADMIN_TOKEN" ? "secret" : null;
 
-    static string Today(string drift) => $$"""
-        {"mode":"embedded","org_id":null,"date":"2026-05-04","redis_daily_total":42.15,"mongodb_daily_total":38.90,"drift_pct":{{drift}},
-         "last_redis_write":"2026-05-04T14:32:01Z","last_mongo_write":null,"redis_connected":true,"mongo_connected":true,"held":0,"reset":0,"queue_depth":0,"dlq_depth":0}
+    static string Today(string drift, string counters = "42.15", string ledger = "38.90", string reset = "0") => $$"""
+        {"mode":"embedded","org_id":null,"date":"2026-05-04","redis_daily_total":{{counters}},"mongodb_daily_total":{{ledger}},"drift_pct":{{drift}},
+         "last_redis_write":"2026-05-04T14:32:01Z","last_mongo_write":null,"redis_connected":true,"mongo_connected":true,"held":0,"reset":{{reset}},"queue_depth":0,"dlq_depth":0}
         """;
 
     [Theory]
@@ -71,6 +71,19 @@ public sealed class CommandLineTests
         Assert.Equal(expected, code);
         var json = JsonNode.Parse(output)!;
         Assert.Equal((connected, 0.5, true, 1.5, dlq, 2), ((bool)json["redis_connected"]!, (double)json["redis_latency_ms"]!, (bool)json["mongo_connected"]!, (double)json["mongo_latency_ms"]!, (int)json["dlq_depth"]!, (int)json["queue_depth"]!));
+    }
+
+    [Theory]
+    [InlineData("-100", "0", "0.00082965", "0.00082965", 0)]
+    [InlineData("-66.7", "0.3", "0.5", "0.2", 0)]
+    [InlineData("-75", "0.4", "0.7", "0.3", 0)]
+    [InlineData("-100", "0", "0.00082965", "0.0005", 1)]
+    [InlineData("0", "0.5", "0.5", "0.2", 1)]
+    public async Task CostsToday_AfterAReset_FailsOnlyOnWhatItDoesNotExplain(string drift, string counters, string ledger, string reset, int expected)
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, Today(drift, counters, ledger, reset));
+        var (code, output, _) = await RunAsync(gateway, Environment, "analytics", "costs", "today");
+        Assert.Equal((expected, drift), (code, JsonNode.Parse(output)!["drift_pct"]!.ToJsonString()));
     }
 
     // Answers its questions in turn.

@@ -28,7 +28,7 @@ static class AnalyticsCommand
     {
         var org = new Option<string?>("--org") { Description = "One org; else ORG_ID, else all." };
         var date = new Option<DateOnly?>("--date") { Description = "A UTC day, e.g. 2026-03-17; today when not given." };
-        var today = new Command("today", "Live counters beside the ledger. Exit code 1 when they differ by 2 % or more.") { org };
+        var today = new Command("today", "Live counters beside the ledger. Exit code 1 when they differ by 2 % or more, resets aside.") { org };
         today.SetAction((parsed, ct) => TodayAsync(gateway, parsed.GetValue(org), output, ct));
         var reconcile = new Command("reconcile", "Rebuilds the counters from the ledger and prints what changed, per org.") { org, date };
         reconcile.SetAction((parsed, ct) => ReconcileAsync(gateway, parsed.GetValue(org), parsed.GetValue(date), output, errors, ct));
@@ -49,7 +49,18 @@ static class AnalyticsCommand
     {
         var costs = await gateway.Admin(org).GetCostsTodayAsync(ct);
         CommandLine.Print(output, costs, AdminJson.Default.CostsToday);
-        return Math.Abs(costs.DriftPct) < NormalDrift ? CommandLine.Fine : CommandLine.Problem;
+        return Math.Abs(Unexplained(costs)) < NormalDrift ? CommandLine.Fine : CommandLine.Problem;
+    }
+
+    // A reset was asked for: drift_pct shows it, but it is no problem.
+    static double Unexplained(CostsToday costs)
+    {
+        if (costs.ResetNanoUsd == 0)
+        {
+            return costs.DriftPct;
+        }
+        var counted = (double)costs.RedisDailyTotalNanoUsd + costs.ResetNanoUsd;
+        return Math.Round((counted - costs.MongodbDailyTotalNanoUsd) / counted * 100, 1, MidpointRounding.AwayFromZero);
     }
 
     // One org after another, so that who waits sees how far it is.

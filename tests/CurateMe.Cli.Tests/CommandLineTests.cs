@@ -158,6 +158,18 @@ public sealed class CommandLineTests
         Assert.Equal(expected, (await RunAsync(gateway, Environment, "audit", "verify")).Code);
     }
 
+    [Fact]
+    public async Task AuditRevert_ForOneOrg_NamesIt()
+    {
+        const string entry = """
+            {"audit_id":16,"at":"2026-05-04T14:32:01Z","actor":"admin","action":"policy.revert","target_type":"policy","target_id":"org_a","org_id":"org_a","before":null,"after":null,"previous_hash":"a","hash":"b"}
+            """;
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, entry);
+        var (code, output, _) = await RunAsync(gateway, Environment, "audit", "revert", "15", "--org", "org_a");
+        Assert.Equal((0, "POST /gateway/admin/audit/15/revert", "org_a"), (code, gateway.Request, gateway.Org));
+        Assert.Equal(16, (int)JsonNode.Parse(output)!["audit_id"]!);
+    }
+
     [Theory]
     [InlineData(HttpStatusCode.Unauthorized, 2)]
     [InlineData(HttpStatusCode.ServiceUnavailable, 2)]

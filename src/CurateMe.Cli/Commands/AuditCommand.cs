@@ -16,10 +16,11 @@ static class AuditCommand
             return verification.Ok ? CommandLine.Fine : CommandLine.Problem;
         });
         var id = new Argument<long>("id") { Description = "The entry's audit_id." };
-        var revert = new Command("revert", "Restores what was before a change.") { id };
+        var org = new Option<string?>("--org") { Description = "Only if the change is this org's; else ORG_ID." };
+        var revert = new Command("revert", "Restores what was before a change.") { id, org };
         revert.SetAction(async (parsed, ct) =>
         {
-            CommandLine.Print(output, await gateway.Admin(org: null).RevertAuditAsync(parsed.GetValue(id), ct), AdminJson.Default.AuditRecord);
+            CommandLine.Print(output, await gateway.Admin(parsed.GetValue(org)).RevertAuditAsync(parsed.GetValue(id), ct), AdminJson.Default.AuditRecord);
             return CommandLine.Fine;
         });
         return new Command("audit", "Who changed what.") { verify, revert };

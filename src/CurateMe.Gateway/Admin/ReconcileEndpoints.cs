@@ -5,6 +5,7 @@ using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Reconciliation;
 using CurateMe.Ledger.Records;
+using CurateMe.Resp;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace CurateMe.Gateway.Admin;
@@ -146,9 +147,18 @@ static class ReconcileEndpoints
 
     static async Task<Ok<ReplayResult>> ReplayAsync(GatewayFigures figures, CancellationToken ct)
     {
-        var replayed = await figures.ReplayDlq(ct);
-        return TypedResults.Ok(new ReplayResult(replayed, await figures.DlqDepth(ct)));
+        try
+        {
+            var replayed = await figures.ReplayDlq(ct);
+            return TypedResults.Ok(new ReplayResult(replayed, await figures.DlqDepth(ct)));
+        }
+        catch (RespException)
+        {
+            throw ListAway();
+        }
     }
+
+    static Refusal ListAway() => Refusal.StoreAway("The budget store, which keeps the records that were set aside, does not answer.");
 
     static Ok<Page<ErrorGroup>> Errors(string? source, string? since, ErrorBook errors) =>
         TypedResults.Ok(new Page<ErrorGroup>(errors.Since(Times.Instant("since", since), source), NextCursor: null));

@@ -49,7 +49,7 @@ sealed class AdminHost : IAsyncDisposable
 
     public T Get<T>() where T : notnull => _app.Services.GetRequiredService<T>();
 
-    public static async Task<AdminHost> StartAsync(TimeProvider? time = null, string? token = Token, TemporaryDirectory? kept = null, string? dashboard = null)
+    public static async Task<AdminHost> StartAsync(TimeProvider? time = null, string? token = Token, TemporaryDirectory? kept = null, string? dashboard = null, Action<IServiceCollection>? services = null)
     {
         var directory = kept ?? new TemporaryDirectory();
         time ??= TimeProvider.System;
@@ -68,6 +68,7 @@ sealed class AdminHost : IAsyncDisposable
         builder.Services.AddKeys();
         builder.Services.AddAdmin(builder.Configuration);
         builder.Services.AddProviderKeys(MasterKey.FromFile(directory.Path), ["openai", "anthropic"]);
+        services?.Invoke(builder.Services);
         var app = builder.Build();
         app.MapAdmin();
         await app.StartAsync();

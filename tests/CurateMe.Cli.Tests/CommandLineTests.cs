@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -60,17 +61,18 @@ public sealed class CommandLineTests
     [InlineData(0, true, 0)]
     [InlineData(3, true, 1)]
     [InlineData(0, false, 1)]
-    public async Task Health_PrintsTheRunbooksFields(int dlq, bool connected, int expected)
+    [InlineData(null, false, 1)]
+    public async Task Health_PrintsTheRunbooksFields(int? dlq, bool connected, int expected)
     {
         var body = $$"""
-            {"status":"healthy","cost_recorder":{"queue_depth":2,"dropped_records":0,"workers":2,"batch_size":20,"oldest_ms":5,"dlq_depth":{{dlq}},"recorded":9,"retries":0,"last_error":null},
+            {"status":"healthy","cost_recorder":{"queue_depth":2,"dropped_records":0,"workers":2,"batch_size":20,"oldest_ms":5,"dlq_depth":{{dlq?.ToString(CultureInfo.InvariantCulture) ?? "null"}},"recorded":9,"retries":0,"last_error":null},
              "budget_store":{"connected":{{(connected ? "true" : "false")}},"latency_ms":0.5,"live_holds":1,"last_write":null},"ledger":{"connected":true,"latency_ms":1.5,"last_write":null},"requests":{} }
             """;
         using var gateway = new ScriptedGateway(HttpStatusCode.OK, body);
         var (code, output, _) = await RunAsync(gateway, Environment, "analytics", "health");
         Assert.Equal(expected, code);
         var json = JsonNode.Parse(output)!;
-        Assert.Equal((connected, 0.5, true, 1.5, dlq, 2), ((bool)json["redis_connected"]!, (double)json["redis_latency_ms"]!, (bool)json["mongo_connected"]!, (double)json["mongo_latency_ms"]!, (int)json["dlq_depth"]!, (int)json["queue_depth"]!));
+        Assert.Equal((connected, 0.5, true, 1.5, dlq, 2), ((bool)json["redis_connected"]!, (double)json["redis_latency_ms"]!, (bool)json["mongo_connected"]!, (double)json["mongo_latency_ms"]!, (int?)json["dlq_depth"], (int)json["queue_depth"]!));
     }
 
     [Theory]

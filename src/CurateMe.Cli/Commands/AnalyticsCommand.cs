@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Serialization;
 using CurateMe.Client;
 
@@ -6,7 +7,7 @@ namespace CurateMe.Cli.Commands;
 
 /// <summary>What <c>analytics health</c> prints.</summary>
 sealed record HealthReport(
-    string Status, bool RedisConnected, double? RedisLatencyMs, bool MongoConnected, double? MongoLatencyMs, long DlqDepth, long QueueDepth, long DroppedRecords, long OldestMs, long LiveHolds,
+    string Status, bool RedisConnected, double? RedisLatencyMs, bool MongoConnected, double? MongoLatencyMs, long? DlqDepth, long QueueDepth, long DroppedRecords, long OldestMs, long LiveHolds,
     string? LedgerError, string? JournalFault, int? OrgsAway, StoreServers? Servers);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -98,7 +99,7 @@ static class AnalyticsCommand
         var replay = admin.ReplayDlqAsync(ct);
         while (await Task.WhenAny(replay, Task.Delay(LookEvery, ct)) != replay)
         {
-            progress.Say($"{(await admin.GetMetricsAsync(ct)).CostRecorder.DlqDepth} records left");
+            progress.Say($"{(await admin.GetMetricsAsync(ct)).CostRecorder.DlqDepth?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} records left");
         }
         var result = await replay;
         progress.End($"{result.Replayed} records replayed");

@@ -80,8 +80,8 @@ public sealed record StageLatency(string Stage, long Count, double P50Ms, double
 
 /// <param name="QueueDepth">Settled records that the ledger does not have yet.</param>
 /// <param name="OldestMs">Age of the oldest of them.</param>
-/// <param name="DlqDepth">Records set aside after the ledger refused them repeatedly.</param>
-public sealed record RecorderMetrics(long QueueDepth, long DroppedRecords, int Workers, int BatchSize, long OldestMs, long DlqDepth, long Recorded, long Retries, string? LastError);
+/// <param name="DlqDepth">Records set aside after the ledger refused them repeatedly; null while Redis, which keeps them, is away.</param>
+public sealed record RecorderMetrics(long QueueDepth, long DroppedRecords, int Workers, int BatchSize, long OldestMs, long? DlqDepth, long Recorded, long Retries, string? LastError);
 
 /// <param name="LatencyMs">Of one question; null when it did not answer.</param>
 public sealed record BudgetStoreMetrics(bool Connected, double? LatencyMs, long LiveHolds, DateTimeOffset? LastWrite);

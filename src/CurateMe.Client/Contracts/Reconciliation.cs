@@ -40,7 +40,9 @@ public sealed record CostsToday
 
     /// <summary>Settled records on their way to the ledger.</summary>
     public required long QueueDepth { get; init; }
-    public required long DlqDepth { get; init; }
+
+    /// <summary>Records set aside; null while Redis, which keeps them, is away.</summary>
+    public required long? DlqDepth { get; init; }
 }
 
 /// <summary>Rebuilds counters from the ledger.</summary>

@@ -4,6 +4,7 @@ using CurateMe.Client;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Records;
+using CurateMe.Ledger.Redis;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 
@@ -69,13 +70,17 @@ static class OperationEndpoints
         return TypedResults.Ok(new GatewayMetrics
         {
             CostRecorder = new RecorderMetrics(
-                recorder.QueueDepth, recorder.DroppedRecords, recorder.Workers, recorder.BatchSize, recorder.OldestMs, await figures.DlqDepth(ct), recorder.Recorded, recorder.Retries, recorder.LastError),
+                recorder.QueueDepth, recorder.DroppedRecords, recorder.Workers, recorder.BatchSize, recorder.OldestMs, await DeadLettersAsync(services, ct), recorder.Recorded, recorder.Retries, recorder.LastError),
             BudgetStore = await CountersAsync(counters, ct),
             Ledger = await LedgerAsync(ledger, ct),
             Requests = figures.Requests(),
             Servers = figures.Servers(),
         });
     }
+
+    /// <summary>Records set aside; null while Redis, which keeps them, does not answer.</summary>
+    public static async Task<long?> DeadLettersAsync(IServiceProvider services, CancellationToken ct) =>
+        services.GetService<DeadLetters>() is { } letters ? await letters.DepthAsync(ct) : 0;
 
     public static async Task<BudgetStoreMetrics> CountersAsync(ICounterStore counters, CancellationToken ct)
     {

@@ -23,13 +23,13 @@ sealed class StoreWatch : BackgroundService
     readonly IUsageLedger ledger;
     readonly Catalogue catalogue;
     readonly CounterResets resets;
-    readonly GatewayFigures figures;
+    readonly DeadLetters? letters;
     readonly StageTimes stages;
     readonly TimeProvider time;
     readonly ErrorEvents errors;
     long turnedAt;
     long driftedAt;
-    volatile Seen seen = new(null, null, 0, null);
+    volatile Seen seen = new(null, null, null, null);
 
     public StoreWatch(IServiceProvider services)
     {
@@ -37,7 +37,7 @@ sealed class StoreWatch : BackgroundService
         ledger = services.GetRequiredService<IUsageLedger>();
         catalogue = services.GetRequiredService<Catalogue>();
         resets = services.GetRequiredService<CounterResets>();
-        figures = services.GetRequiredService<GatewayFigures>();
+        letters = services.GetService<DeadLetters>();
         stages = services.GetRequiredService<RequestMetrics>().Stages;
         time = services.GetRequiredService<TimeProvider>();
         errors = services.GetRequiredService<ErrorEvents>();
@@ -47,7 +47,7 @@ sealed class StoreWatch : BackgroundService
         AddQueues(meter, services);
     }
 
-    sealed record Seen(CounterHealth? Counters, LedgerHealth? Ledger, long DeadLetters, double? Drift);
+    sealed record Seen(CounterHealth? Counters, LedgerHealth? Ledger, long? DeadLetters, double? Drift);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -76,7 +76,7 @@ sealed class StoreWatch : BackgroundService
         var due = driftedAt == 0 || time.GetElapsedTime(driftedAt) >= DriftEvery;
         try
         {
-            seen = new Seen(await CountersAsync(ct), await LedgerAsync(ct), await figures.DlqDepth(ct), due ? await DriftAsync(ct) : seen.Drift);
+            seen = new Seen(await CountersAsync(ct), await LedgerAsync(ct), letters is null ? 0 : await letters.DepthAsync(ct), due ? await DriftAsync(ct) : seen.Drift);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -92,9 +92,9 @@ sealed class StoreWatch : BackgroundService
         meter.CreateObservableGauge(
             "gateway.store.latency", () => new[] { Latency(seen.Counters?.LatencyMs, "counters"), Latency(seen.Ledger?.LatencyMs, "ledger") }, "s", "Time of one question to a store.");
         meter.CreateObservableGauge("gateway.holds.live", () => seen.Counters?.LiveHolds ?? 0, "{hold}", "Money set aside for requests in flight, in number.");
-        meter.CreateObservableGauge("gateway.dead_letters", () => seen.DeadLetters, "{record}", "Records set aside after the ledger refused them repeatedly.");
+        meter.CreateObservableGauge("gateway.dead_letters", () => Known(seen.DeadLetters), "{record}", "Records set aside after the ledger refused them repeatedly; none while Redis is away.");
         meter.CreateObservableGauge(
-            "gateway.cost.drift", () => seen.Drift is { } drift ? [new Measurement<double>(drift)] : Array.Empty<Measurement<double>>(), "%", "(Counters - ledger) / counters of today, all orgs; none while a store is away.");
+            "gateway.cost.drift", () => Known(seen.Drift), "%", "(Counters - ledger) / counters of today, all orgs; none while a store is away.");
     }
 
     static void AddQueues(Meter meter, IServiceProvider services)
@@ -111,6 +111,9 @@ sealed class StoreWatch : BackgroundService
         meter.CreateObservableGauge("gateway.orgs.away", () => (services.GetRequiredService<ICounterStore>() as ResilientCounters)?.OrgsAway ?? 0, "{org}", "Orgs that this gateway decides for without the shared counters.");
         meter.CreateObservableCounter("gateway.refusal_log.dropped", () => refusals.Dropped, "{request}", "Refusals that are not in the request log.");
     }
+
+    // What is not known is no sample.
+    static Measurement<T>[] Known<T>(T? value) where T : struct => value is { } known ? [new Measurement<T>(known)] : [];
 
     static Measurement<long> Store(long value, string store) => new(value, new KeyValuePair<string, object?>("store", store));
 

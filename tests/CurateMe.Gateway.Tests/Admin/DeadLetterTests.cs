@@ -1,7 +1,12 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using CurateMe.Gateway.Admin;
+using CurateMe.Gateway.Telemetry;
+using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Records;
 using CurateMe.Ledger.Redis;
 using CurateMe.Resp;
+using CurateMe.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -22,5 +27,42 @@ public sealed class DeadLetterTests
         var (status, json, text) = await host.SendAsync("POST", "/gateway/admin/costs/replay-dlq");
         Assert.True(status == HttpStatusCode.ServiceUnavailable, text);
         Assert.Equal("store_unavailable", (string?)json!["error"]!["code"]);
+    }
+
+    [Fact]
+    public async Task Depth_WhenRedisIsAway_IsNotSaidToBeZero()
+    {
+        await using var host = await AdminHost.StartAsync(services: RedisAway);
+        Assert.Null((await host.Admin.GetMetricsAsync()).CostRecorder.DlqDepth);
+        Assert.Null((await host.Admin.GetCostsTodayAsync()).DlqDepth);
+    }
+
+    [Fact]
+    public async Task Metric_WhenRedisIsAway_HasNoSample()
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        await using var redis = RespClient.Create(RespOptions.Parse("redis://127.0.0.1:1"));
+        var letters = new DeadLetters(redis, rig.Service<IUsageLedger>(), rig.Service<ICounterStore>());
+        Assert.Contains("\ngateway_dead_letters 0\n", await WatchedAsync(rig.App.Services), StringComparison.Ordinal);
+        Assert.DoesNotContain("\ngateway_dead_letters ", await WatchedAsync(new Besides(rig.App.Services, letters)), StringComparison.Ordinal);
+    }
+
+    // What a watch of its own exports after its first look.
+    static async Task<string> WatchedAsync(IServiceProvider services)
+    {
+        await using var own = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        var meters = own.GetRequiredService<IMeterFactory>();
+        using var watch = new StoreWatch(new Besides(services, meters));
+        using var export = new PrometheusExport(meters);
+        await watch.StartAsync(default);
+        var text = "";
+        await Poll.UntilAsync(() => (text = export.Text()).Contains("gateway_store_up{store=\"ledger\"} 1", StringComparison.Ordinal), "the stores were looked at");
+        await watch.StopAsync(default);
+        return text;
+    }
+
+    sealed class Besides(IServiceProvider inner, object more) : IServiceProvider
+    {
+        public object? GetService(Type serviceType) => serviceType.IsInstanceOfType(more) ? more : inner.GetService(serviceType);
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 
@@ -44,24 +45,31 @@ static class Tables
         {
             return Cell(answer) + "\n";
         }
-        List<(string Name, string Value)> lines = [.. Fields(fields, "")];
+        List<(string Name, JsonNode? Value)> lines = [.. Fields(fields, "")];
         var width = lines.Max(static l => l.Name.Length);
         var text = new StringBuilder();
         foreach (var (name, value) in lines)
         {
-            text.Append(name.PadRight(width + 2)).Append(value).Append('\n');
+            text.Append(name.PadRight(width + 2)).Append(IsBelow(value) ? $"{((JsonArray)value!).Count}, below" : Cell(value)).Append('\n');
         }
-        foreach (var (name, inner) in fields.Where(static f => f.Value is JsonArray { Count: > 0 } array && array[0] is JsonObject))
+        foreach (var (name, inner) in lines.Where(static l => IsBelow(l.Value)))
         {
-            text.Append('\n').Append(name).Append('\n').Append(Rows((JsonArray)inner!));
+            text.Append('\n').Append(name).Append('\n').Append(Entries((JsonArray)inner!));
         }
         return text.ToString();
     }
 
+    // What a line has no room for: rows, and texts of more than a cell.
+    static bool IsBelow(JsonNode? value) => value is JsonArray { Count: > 0 } array && (array[0] is JsonObject || Joined(array).Length > MaxWidth);
+
+    static string Entries(JsonArray list) => list[0] is JsonObject ? Rows(list) : string.Concat(list.Select(static text => $"{text}\n"));
+
+    static string Joined(JsonArray texts) => string.Join(", ", texts.Select(static text => text?.ToString()));
+
     // The exact integers beside dollars are for programs.
     static bool IsShown(string name) => !name.EndsWith("_nano_usd", StringComparison.Ordinal);
 
-    static IEnumerable<(string Name, string Value)> Fields(JsonObject fields, string prefix)
+    static IEnumerable<(string Name, JsonNode? Value)> Fields(JsonObject fields, string prefix)
     {
         foreach (var (name, value) in fields.Where(static f => IsShown(f.Key)))
         {
@@ -74,14 +82,14 @@ static class Tables
             }
             else
             {
-                yield return (prefix + name, Cell(value));
+                yield return (prefix + name, value);
             }
         }
     }
 
     static string Rows(JsonArray list)
     {
-        var entries = list.Select(static e => e is JsonObject fields ? Fields(fields, "").ToDictionary(static f => f.Name, static f => f.Value, StringComparer.Ordinal) : new() { ["value"] = Cell(e) }).ToList();
+        var entries = list.Select(static e => e is JsonObject fields ? Fields(fields, "").ToDictionary(static f => f.Name, static f => Cell(f.Value), StringComparer.Ordinal) : new() { ["value"] = Cell(e) }).ToList();
         var columns = entries.SelectMany(static e => e.Keys).Distinct(StringComparer.Ordinal).ToList();
         // A column that is empty in every row says nothing.
         columns.RemoveAll(column => entries.TrueForAll(e => e.GetValueOrDefault(column, "") is "" or "-"));
@@ -108,8 +116,8 @@ static class Tables
         var text = value switch
         {
             null => "-",
-            JsonArray { Count: > 0 } array when array[0] is JsonObject => $"{array.Count}, below",
-            JsonArray array => string.Join(", ", array.Select(static v => v?.ToString())),
+            JsonArray { Count: > 0 } array when array[0] is JsonObject => array.Count.ToString(CultureInfo.InvariantCulture),
+            JsonArray array => Joined(array),
             JsonObject => "…",
             _ => value.ToString(),
         };

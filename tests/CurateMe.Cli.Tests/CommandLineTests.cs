@@ -207,6 +207,20 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task Table_WhenTextsAreLongerThanACell_ShowsThemInFullBelow()
+    {
+        const string warning = "redis: maxmemory-policy is allkeys-lru; set it to noeviction, or counters are thrown away when memory is short";
+        var metrics = WellMetrics.Replace("\"requests\":{}", $$$"""
+            "requests":{},"servers":{"redis":[{"address":"r:6379","role":"master","replicas":0,"eviction_policy":"allkeys-lru","append_only":true,"snapshots":true,"fault":null,"used_memory":1,"max_memory":2,"cluster_state":null}],"mongo":null,"warnings":["{{{warning}}}"]}
+            """, StringComparison.Ordinal);
+        using var gateway = new GatewayInTurn((HttpStatusCode.OK, metrics), (HttpStatusCode.OK, """{"status":"healthy"}"""));
+        var lines = (await RunAsync(gateway, Environment, "analytics", "health", "--table")).Output.Split('\n');
+        Assert.Contains(lines, static l => l.StartsWith("servers.warnings ", StringComparison.Ordinal) && l.EndsWith(" 1, below", StringComparison.Ordinal));
+        Assert.Equal(warning, lines[Array.IndexOf(lines, "servers.warnings") + 1]);
+        Assert.StartsWith("address  role", lines[Array.IndexOf(lines, "servers.redis") + 1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Table_ForAList_IsARowForEachEntry_WithoutEmptyColumns()
     {
         const string errors = """

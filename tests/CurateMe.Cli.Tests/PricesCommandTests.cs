@@ -28,12 +28,18 @@ public sealed class PricesCommandTests : IDisposable
 
     static async Task<(int Code, JsonNode? Output, string Errors)> RunAsync(string? own, HttpMessageHandler? page, params string[] args)
     {
+        var (code, output, errors) = await SayAsync(own, page, args);
+        return (code, output is ['{', ..] ? JsonNode.Parse(output) : null, errors);
+    }
+
+    static async Task<(int Code, string Output, string Errors)> SayAsync(string? own, HttpMessageHandler? page, params string[] args)
+    {
         string? Environment(string name) => name switch { "CM_PRICES" => own, "ADMIN_TOKEN" => "secret", _ => null };
         using var http = Gateway.Connect(Environment, page);
         using var output = new StringWriter();
         using var errors = new StringWriter();
         var code = await CommandLine.RunAsync(args, new Gateway(http, Environment), output, errors);
-        return (code, output.ToString() is ['{', ..] text ? JsonNode.Parse(text) : null, errors.ToString());
+        return (code, output.ToString(), errors.ToString());
     }
 
     string File(string name, string text)
@@ -61,6 +67,35 @@ public sealed class PricesCommandTests : IDisposable
         Assert.All(faults["faults"]!.AsArray(), static f => Assert.Contains("bad.json", (string?)f, StringComparison.Ordinal));
 
         Assert.Equal(2, (await RunAsync(null, null, "prices", "check", Path.Combine(directory.FullName, "none.json"))).Code);
+    }
+
+    [Fact]
+    public async Task Check_WhenAFileIsMissingAndAnotherBad_NamesEveryFaultOfBoth()
+    {
+        var bad = File("bad.json", """{ "models": [ { "provider": "openai", "model": "x", "mode": "chat", "prices": { "per_million_tokens": { "input": -1 } } }, { "model": "y" } ] }""");
+        var none = Path.Combine(directory.FullName, "none.json");
+        var (_, alone, _) = await RunAsync(null, null, "prices", "check", bad);
+
+        var (code, output, _) = await RunAsync(null, null, "prices", "check", bad, none);
+
+        Assert.Equal((2, false), (code, (bool)output!["ok"]!));
+        var faults = output["faults"]!.AsArray().Select(static f => (string)f!).ToList();
+        Assert.StartsWith($"{none}: cannot be read", Assert.Single(faults, f => f.Contains("none.json", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Equal(alone!["faults"]!.AsArray().Select(static f => (string)f!), faults.Where(f => !f.Contains("none.json", StringComparison.Ordinal)));
+
+        var (_, table, _) = await SayAsync(null, null, "prices", "check", bad, none, "--table");
+        Assert.All(faults, fault => Assert.Contains($"\n{fault}\n", table, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("diff")]
+    [InlineData("update")]
+    public async Task Compare_WhenTheOwnFileIsBad_CouldNotAsk(string command)
+    {
+        var bad = File("bad.json", """{ "models": [ { "provider": "openai", "model": "x" } ] }""");
+        var (code, _, errors) = await RunAsync(bad, null, ["prices", command, "--from", Catalogue, .. command == "update" ? ["--to", Path.Combine(directory.FullName, "new.json")] : (string[])[]]);
+        Assert.Equal(2, code);
+        Assert.Contains("bad.json: openai/x", errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -36,7 +36,7 @@ static class PricesCommand
     public static Command Create(Gateway gateway, TextWriter output, TextWriter errors, TimeProvider time)
     {
         var files = new Argument<string[]>("files") { Description = "Price files, in order; else those of CM_PRICES.", Arity = ArgumentArity.ZeroOrMore };
-        var check = new Command("check", "Reads the built-in list and the operator's files as the gateway would. Exit code 1 when they have faults.") { files };
+        var check = new Command("check", "Reads the built-in list and the operator's files as the gateway would. Exit code 1 when they have faults, 2 when one cannot be read.") { files };
         check.SetAction(parsed => Check(parsed.GetValue(files) is { Length: > 0 } named ? named : Own(gateway), output));
 
         var from = new Option<string>("--from") { Description = "A catalogue in the shape of models.dev's api.json: a file, or an http or https address.", Required = true };
@@ -59,14 +59,14 @@ static class PricesCommand
     {
         try
         {
-            var list = Load(files);
+            var list = PriceList.LoadFiles(files);
             CommandLine.Print(output, new PriceCheck(true, list.Version, list.Providers.Length, list.Providers.Sum(p => list.For(p).Count), files, []), PriceJson.Default.PriceCheck);
             return CommandLine.Fine;
         }
         catch (PriceListException e)
         {
             CommandLine.Print(output, new PriceCheck(false, null, 0, 0, files, e.Faults), PriceJson.Default.PriceCheck);
-            return CommandLine.Problem;
+            return e.HasUnread ? CommandLine.CouldNotAsk : CommandLine.Problem;
         }
     }
 
@@ -117,14 +117,13 @@ static class PricesCommand
 
     static PriceList Load(IReadOnlyList<string> files)
     {
-        var opened = Open(files);
         try
         {
-            return PriceList.LoadOver(opened);
+            return PriceList.LoadFiles(files);
         }
-        finally
+        catch (PriceListException e)
         {
-            opened.ForEach(static f => f.Json.Dispose());
+            throw new CannotAskException(e.Message);
         }
     }
 

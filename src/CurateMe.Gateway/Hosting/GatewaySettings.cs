@@ -233,23 +233,14 @@ sealed record GatewaySettings
         {
             return PriceList.BuiltIn;
         }
-        var files = new List<(string, Stream)>();
         try
         {
-            foreach (var path in paths.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
-            {
-                files.Add((path, File.OpenRead(path)));
-            }
-            return PriceList.LoadOver(files);
+            return PriceList.LoadFiles(paths.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PriceListException)
+        catch (PriceListException e)
         {
             faults.Add("CM_PRICES", "cannot be used: " + e.Message);
             return PriceList.BuiltIn;
-        }
-        finally
-        {
-            files.ForEach(static f => f.Item2.Dispose());
         }
     }
 

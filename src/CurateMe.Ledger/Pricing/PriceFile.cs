@@ -53,6 +53,10 @@ static class PriceFile
         {
             faults.Add($"{file}: {fault.Message}");
         }
+        catch (IOException fault)
+        {
+            faults.Add($"{file}: cannot be read: {fault.Message}");
+        }
         return [];
     }
 

@@ -54,18 +54,28 @@ public sealed class PriceList
 
     /// <summary>Reads price files in order. A row of a later file amends the row of an earlier one: what it says replaces, what it leaves out stays.</summary>
     /// <exception cref="PriceListException">At least one file has a fault; all are listed.</exception>
-    public static PriceList Load(IEnumerable<(string Name, Stream Json)> files)
+    public static PriceList Load(IEnumerable<(string Name, Stream Json)> files) => Load(files, []);
+
+    /// <summary>The built-in files, then these.</summary>
+    /// <exception cref="PriceListException">At least one file has a fault; all are listed.</exception>
+    public static PriceList LoadOver(IEnumerable<(string Name, Stream Json)> files) => Load(EmbeddedFiles().Concat(files));
+
+    /// <summary>The built-in files, then those at these paths.</summary>
+    /// <exception cref="PriceListException">At least one file cannot be read or has a fault; all are listed.</exception>
+    public static PriceList LoadFiles(IEnumerable<string> paths)
+    {
+        var unread = new List<string>();
+        return Load(EmbeddedFiles().Concat(Opened(paths, unread)), unread);
+    }
+
+    static PriceList Load(IEnumerable<(string Name, Stream Json)> files, List<string> unread)
     {
         var faults = new List<string>();
         var rows = new PriceRows(faults);
         foreach (var (name, json) in files) rows.Add(PriceFile.Read(name, json, faults));
         var providers = rows.Build();
-        return faults.Count == 0 ? new PriceList(providers) : throw new PriceListException(faults);
+        return unread.Count + faults.Count == 0 ? new PriceList(providers) : throw new PriceListException([.. unread, .. faults], hasUnread: unread.Count > 0);
     }
-
-    /// <summary>The built-in files, then these.</summary>
-    /// <exception cref="PriceListException">At least one file has a fault; all are listed.</exception>
-    public static PriceList LoadOver(IEnumerable<(string Name, Stream Json)> files) => Load(EmbeddedFiles().Concat(files));
 
     static PriceList LoadEmbedded() => Load(EmbeddedFiles());
 
@@ -76,6 +86,28 @@ public sealed class PriceList
         {
             using var stream = assembly.GetManifestResourceStream(resource)!;
             yield return (resource[ResourcePrefix.Length..], stream);
+        }
+    }
+
+    static IEnumerable<(string Name, Stream Json)> Opened(IEnumerable<string> paths, List<string> unread)
+    {
+        foreach (var path in paths)
+        {
+            using var json = Open(path, unread);
+            if (json is not null) yield return (path, json);
+        }
+    }
+
+    static FileStream? Open(string path, List<string> unread)
+    {
+        try
+        {
+            return File.OpenRead(path);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            unread.Add($"{path}: cannot be read: {fault.Message}");
+            return null;
         }
     }
 }

@@ -38,4 +38,18 @@ public sealed class AC14_Numbers
         });
         Assert.Contains("mine.json", refusal.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Prices_WhenOneFileIsBadAndOneMissing_RefuseTheStartWithBoth()
+    {
+        using var directory = new TemporaryDirectory();
+        var (bad, none) = (Path.Combine(directory.Path, "bad.json"), Path.Combine(directory.Path, "none.json"));
+        await File.WriteAllTextAsync(bad, """{ "models": [ { "provider": "openai", "model": "m" } ] }""");
+        var refusal = await Assert.ThrowsAsync<ConfigurationException>(async () =>
+        {
+            await using var rig = await GatewayRig.StartAsync(new Dictionary<string, string?> { ["CM_PRICES"] = $"{bad}{Path.PathSeparator}{none}" });
+        });
+        Assert.Contains($"{bad}: openai/m: mode is missing", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains($"{none}: cannot be read", refusal.Message, StringComparison.Ordinal);
+    }
 }

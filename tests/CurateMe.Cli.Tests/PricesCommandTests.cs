@@ -111,6 +111,18 @@ public sealed class PricesCommandTests : IDisposable
 
         var (other, none, _) = await RunAsync(null, null, "prices", "diff", "--from", Catalogue, "--provider", "xai");
         Assert.Equal((0, 0), (other, none!["changes"]!.AsArray().Count));
+        Assert.Contains("xai", (string?)Assert.Single(none["notes"]!.AsArray()), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("diff")]
+    [InlineData("update")]
+    public async Task Provider_WhenUnknown_CouldNotAsk(string command)
+    {
+        var target = Path.Combine(directory.FullName, "new.json");
+        var (code, _, errors) = await RunAsync(null, null, ["prices", command, "--from", Catalogue, "--provider", "openai", "--provider", "nope", .. command == "update" ? ["--to", target] : (string[])[]]);
+        Assert.Equal((2, false), (code, System.IO.File.Exists(target)));
+        Assert.Contains("no provider nope; it has anthropic", errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -158,10 +170,15 @@ public sealed class PricesCommandTests : IDisposable
     [InlineData(HttpStatusCode.NotFound, "{}")]
     [InlineData(HttpStatusCode.OK, "no json")]
     [InlineData(HttpStatusCode.OK, "[]")]
+    [InlineData(HttpStatusCode.OK, "{}")]
+    [InlineData(HttpStatusCode.OK, """{ "models": [ { "provider": "openai", "model": "gpt-4o" } ] }""")]
+    [InlineData(HttpStatusCode.OK, """{ "somebody": { "models": { "x": { "cost": { "input": 1, "output": 1 } } } } }""")]
     public async Task From_WhatIsNoCatalogue_CouldNotAsk(HttpStatusCode status, string body)
     {
         using var page = new Page(status, body);
-        Assert.Equal(2, (await RunAsync(null, page, "prices", "diff", "--from", "https://models.test/api.json")).Code);
+        var (code, _, errors) = await RunAsync(null, page, "prices", "diff", "--from", "https://models.test/api.json");
+        Assert.Equal(2, code);
+        Assert.Contains("https://models.test/api.json", errors, StringComparison.Ordinal);
         Assert.Equal(2, (await RunAsync(null, null, "prices", "diff", "--from", Path.Combine(directory.FullName, "none.json"))).Code);
         Assert.Equal(2, (await RunAsync(null, null, "prices", "diff")).Code);
     }

@@ -102,6 +102,7 @@ static class PricesCommand
 
     static async Task<PriceDiff> CompareAsync(Gateway gateway, PriceList list, string from, IReadOnlyCollection<string>? providers, TimeProvider time, CancellationToken ct)
     {
+        RequireKnown(list, providers ?? []);
         try
         {
             await using var catalogue = Uri.TryCreate(from, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" ? await gateway.FetchAsync(address, ct) : File.OpenRead(from);
@@ -110,6 +111,15 @@ static class PricesCommand
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or JsonException)
         {
             throw new CannotAskException($"{from} cannot be read as a catalogue: {e.Message}");
+        }
+    }
+
+    static void RequireKnown(PriceList list, IEnumerable<string> providers)
+    {
+        var unknown = providers.Except(list.Providers, StringComparer.Ordinal).ToList();
+        if (unknown.Count > 0)
+        {
+            throw new CannotAskException($"The price list has no provider {string.Join(", ", unknown)}; it has {string.Join(", ", list.Providers)}.");
         }
     }
 

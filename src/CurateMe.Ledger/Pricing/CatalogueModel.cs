@@ -51,21 +51,23 @@ sealed record CatalogueModel(string Provider, string Model)
     ];
 
     /// <summary>Reads what it can; a model with an unreadable figure is noted and left out whole.</summary>
-    /// <exception cref="InvalidDataException">The file is too large or not JSON of that shape.</exception>
+    /// <exception cref="InvalidDataException">The file is too large, not JSON of that shape, or of other providers only.</exception>
     internal static List<CatalogueModel> ReadAll(Stream json, List<string> notes)
     {
         using var document = Parse(json);
         var models = new List<CatalogueModel>();
+        var found = false;
         foreach (var provider in document.RootElement.EnumerateObject())
         {
             if (!Providers.TryGetValue(provider.Name, out var name) || !TryObject(provider.Value, "models", out var listed)) continue;
+            found = true;
             foreach (var model in listed.EnumerateObject())
             {
                 if (!PriceFileReader.IsName(model.Name)) notes.Add($"{name}: a model has a name with blanks or of more than {PriceList.MaxNameLength} characters; it is left out");
                 else if (TryObject(model.Value, "cost", out var cost) && Read(name, model.Name, model.Value, cost, notes) is { } read) models.Add(read);
             }
         }
-        return models;
+        return found ? models : throw new InvalidDataException("The catalogue lists models of none of the providers known here.");
     }
 
     static JsonDocument Parse(Stream json)

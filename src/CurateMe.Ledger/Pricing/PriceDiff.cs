@@ -45,10 +45,12 @@ public sealed class PriceDiff
     {
         var diff = new PriceDiff(list, source, asOf);
         var wanted = providers ?? list.Providers;
-        foreach (var provider in CatalogueModel.ReadAll(catalogue, diff._notes).GroupBy(model => model.Provider, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal))
+        var models = CatalogueModel.ReadAll(catalogue, diff._notes);
+        foreach (var provider in models.GroupBy(model => model.Provider, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal))
         {
             if (wanted.Contains(provider.Key, StringComparer.Ordinal)) diff.Add(provider);
         }
+        foreach (var missing in (providers ?? []).Except(models.Select(model => model.Provider), StringComparer.Ordinal)) diff._notes.Add($"{missing} has no prices in the catalogue; nothing of it was compared");
         return diff;
     }
 

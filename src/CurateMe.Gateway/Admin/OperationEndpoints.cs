@@ -17,7 +17,7 @@ sealed class GatewayFigures
     public Func<IReadOnlyDictionary<string, long>> Requests { get; set; } = static () => new Dictionary<string, long>();
 
     /// <summary>Records set aside after the ledger refused them repeatedly.</summary>
-    public Func<CancellationToken, ValueTask<long>> DlqDepth { get; set; } = static _ => ValueTask.FromResult(0L);
+    public Func<CancellationToken, ValueTask<long?>> DlqDepth { get; set; } = static _ => ValueTask.FromResult<long?>(0);
 
     /// <summary>Gives those records to the ledger again; answers how many it took.</summary>
     public Func<CancellationToken, ValueTask<long>> ReplayDlq { get; set; } = static _ => ValueTask.FromResult(0L);

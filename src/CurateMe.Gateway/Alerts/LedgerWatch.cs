@@ -59,7 +59,11 @@ sealed class LedgerWatch(
 
     async Task LookAtBacklogAsync(CancellationToken ct)
     {
-        var depth = await figures.DlqDepth(ct);
+        if (await figures.DlqDepth(ct) is not { } depth)
+        {
+            // Redis, which keeps them, is away: nothing is known to have changed.
+            return;
+        }
         if (depth <= MaxBacklog)
         {
             backlogSince = null;

@@ -69,7 +69,7 @@ static class GatewayApp
         if (app.Services.GetService<DeadLetters>() is { } letters)
         {
             app.Services.GetRequiredService<GatewayFigures>().Mode = "shared";
-            app.Services.GetRequiredService<GatewayFigures>().DlqDepth = async ct => await letters.DepthAsync(ct) ?? 0;
+            app.Services.GetRequiredService<GatewayFigures>().DlqDepth = async ct => await letters.DepthAsync(ct);
             app.Services.GetRequiredService<GatewayFigures>().ReplayDlq = async ct => (await letters.ReplayAsync(ct)).Replayed;
         }
         app.Services.GetRequiredService<ErrorEvents>().Added += app.Services.GetRequiredService<ErrorBook>().Add;

@@ -142,7 +142,7 @@ public sealed class AlertTests
         var time = new TestClock();
         await using var rig = await AlertRig.StartAsync(time: time);
         var (watch, depth) = (rig.Service<LedgerWatch>(), 50L);
-        rig.Service<GatewayFigures>().DlqDepth = _ => ValueTask.FromResult(Volatile.Read(ref depth));
+        rig.Service<GatewayFigures>().DlqDepth = _ => ValueTask.FromResult<long?>(Volatile.Read(ref depth));
         foreach (var next in (long[])[50, 51, 80, 0, 60])
         {
             Volatile.Write(ref depth, next);

@@ -21,8 +21,8 @@ sealed record RequestLogFilter
 }
 
 /// <summary>
-/// All requests of an org in a time window, forwarded and refused, in the order of their time; as JSON or CSV of any length. Who may see every org also sees the
-/// refusals of unknown keys, which are nobody's.
+/// All requests of an org in a time window, forwarded and refused, in the order of their time; as JSON or CSV of any length. Who may see every org and names none
+/// gets the refusals of all, those of unknown keys among them, which are nobody's.
 /// </summary>
 static class RequestLogEndpoints
 {
@@ -43,15 +43,16 @@ static class RequestLogEndpoints
         {
             throw Refusal.InvalidField("outcome", "must be refused or forwarded, or left out");
         }
-        var org = (await call.OrgAsync(ct)).Id;
-        var query = new UsageQuery { OrgId = org, From = from, To = to, KeyId = keyId, Sort = UsageSort.TimeAsc, Limit = UsageQuery.MaxLimit };
-        var ledger = await reads.CaughtUpAsync(ct);
-        var forwarded = filter.Outcome == "refused" ? Nothing() : ForwardedAsync(ledger, query, ct);
+        var org = filter.Outcome == "refused" && call.NamedOrg is null ? null : (await call.OrgAsync(ct)).Id;
+        var forwarded = filter.Outcome == "refused" ? Nothing() : ForwardedAsync(await reads.CaughtUpAsync(ct), Query(org!, keyId, from, to), ct);
         var log = filter.Outcome == "forwarded" ? null : services.GetService<RefusalLog>();
-        var refused = log is null ? Nothing() : RefusedAsync(log, from, to, r => (r.OrgId == org || (r.OrgId is null && call.Actor.OrgId is null)) && (keyId is null || r.KeyId == keyId), ct);
+        var refused = log is null ? Nothing() : RefusedAsync(log, from, to, r => (org is null || r.OrgId == org) && (keyId is null || r.KeyId == keyId), ct);
         var merged = MergedAsync(forwarded, refused);
-        return csv ? new RequestLogCsv(merged, $"requests-{org}.csv") : new RequestLogJson(merged);
+        return csv ? new RequestLogCsv(merged, $"requests-{org ?? "all"}.csv") : new RequestLogJson(merged);
     }
+
+    static UsageQuery Query(string org, string? keyId, DateTimeOffset from, DateTimeOffset to) =>
+        new() { OrgId = org, From = from, To = to, KeyId = keyId, Sort = UsageSort.TimeAsc, Limit = UsageQuery.MaxLimit };
 
     static async IAsyncEnumerable<RequestLogEntry> ForwardedAsync(IUsageLedger ledger, UsageQuery query, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {

@@ -6,9 +6,11 @@ namespace CurateMe.Gateway.Keys;
 /// <summary>Whether a principal may send requests at all.</summary>
 static class Authentication
 {
+    /// <summary>The principal, if it may send; a refused one is the exchange's too, so that its refusal is known to be its own.</summary>
     /// <exception cref="RefusedException">401 or 403, with the reason.</exception>
     public static Principal Require(Principal? principal, Exchange exchange)
     {
+        exchange.Principal = principal;
         try
         {
             return Check(principal, exchange);

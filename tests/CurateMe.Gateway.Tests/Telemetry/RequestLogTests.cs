@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
 using CurateMe.Client;
+using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Money;
 using CurateMe.Testing;
@@ -32,19 +33,21 @@ public sealed class RequestLogTests
         using var nowhere = await rig.ChatAsync(key, Chat, "/v1/files");
         await rig.RecordsAsync();
 
-        var entries = JsonElement.Parse(await GetAsync(rig, "?format=json")).GetProperty("data").EnumerateArray().ToList();
-        Assert.Equal(
-            ["settled/", "refused/key_daily_budget", "refused/invalid_api_key", "refused/invalid_api_key", "refused/not_found_error"],
-            entries.Select(static e => $"{e.GetProperty("outcome")}/{e.GetProperty("code")}"));
+        var entries = await EntriesAsync(rig, "?format=json");
+        Assert.Equal(["settled/", "refused/key_daily_budget"], entries.Select(static e => $"{e.GetProperty("outcome")}/{e.GetProperty("code")}"));
         Assert.All(entries, static e => Assert.Equal("127.0.0.1", e.GetProperty("client_ip").GetString()));
-        Assert.Equal(["key_test", "key_poor", "", "", ""], entries.Select(static e => e.GetProperty("key_id").ToString()));
-        Assert.Equal(["", "", "cm_sk_abcd", "(foreign)", "cm_sk_" + key[6..10]], entries.Select(static e => e.GetProperty("key_prefix").ToString()));
+        Assert.Equal(["key_test", "key_poor"], entries.Select(static e => e.GetProperty("key_id").ToString()));
         Assert.Equal(denied.Headers.GetValues("X-CM-Request-ID").Single(), entries[1].GetProperty("request_id").GetString());
         Assert.True(entries[0].GetProperty("cost_nano_usd").GetInt64() > 0);
 
-        var csv = await GetAsync(rig, "?format=csv");
+        var refused = await EntriesAsync(rig, "?outcome=refused", org: null);
+        Assert.Equal(["key_daily_budget", "invalid_api_key", "invalid_api_key", "not_found_error"], refused.Select(static e => e.GetProperty("code").ToString()));
+        Assert.Equal(["key_poor", "", "", ""], refused.Select(static e => e.GetProperty("key_id").ToString()));
+        Assert.Equal(["", "cm_sk_abcd", "(foreign)", "cm_sk_" + key[6..10]], refused.Select(static e => e.GetProperty("key_prefix").ToString()));
+
+        var csv = await GetAsync(rig, "?format=csv&outcome=refused", org: null);
         var rows = csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(6, rows.Length);
+        Assert.Equal(5, rows.Length);
         Assert.StartsWith("ts,request_id,org_id,team_id,key_id,key_prefix", rows[0], StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, csv, StringComparison.Ordinal);
         Assert.DoesNotContain("someones", csv, StringComparison.Ordinal);
@@ -62,10 +65,52 @@ public sealed class RequestLogTests
         using var theirs = await rig.ChatAsync(other, Chat);
         using var unknown = await rig.ChatAsync("cm_sk_abcdefghijklmnopqrstuvwxyz0123456789", Chat);
         using var mine = await rig.ChatAsync(own, Chat);
-        var admin = new AdminClient(rig.Http, Token);
-        var viewer = await admin.CreateTokenAsync(new AdminTokenCreate { Role = AdminRole.Viewer, OrgId = "org_test" });
-        var entries = JsonElement.Parse(await GetAsync(rig, "", viewer.Token!)).GetProperty("data").EnumerateArray().ToList();
+        var entries = await EntriesAsync(rig, "", await TokenAsync(rig, "org_test"));
         Assert.Equal("org_test", Assert.Single(entries).GetProperty("org_id").GetString());
+    }
+
+    [Theory]
+    [InlineData("key_disabled")]
+    [InlineData("key_rotated")]
+    [InlineData("key_expired")]
+    [InlineData("ip_not_allowed")]
+    public async Task Export_KnownKeyThatMayNotSend_IsItsOrgsAndNobodyElses(string code)
+    {
+        await using var rig = await GatewayRig.StartAsync(new Dictionary<string, string?> { ["ADMIN_TOKEN"] = Token });
+        await rig.KeyAsync("org_other", key: "key_other");
+        var team = new TeamDocument { TeamId = "team_a", OrgId = "org_test", Name = "a", CreatedAt = DateTimeOffset.UnixEpoch };
+        var key = await rig.KeyAsync(team: team, limits: k => Barred(k, code));
+        if (code == "key_rotated")
+        {
+            await new AdminClient(rig.Http, Token).RotateKeyAsync("key_test");
+        }
+        using var denied = await rig.ChatAsync(key, Chat);
+        using var again = await rig.ChatAsync(key, Chat, "/v1/responses");
+        Assert.Contains(code, await denied.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        var own = await EntriesAsync(rig, "?outcome=refused", await TokenAsync(rig, "org_test"), org: null);
+        Assert.Equal(2, own.Count);
+        Assert.All(own, e => Assert.Equal(
+            ("org_test", "team_a", "key_test", "", code),
+            (Text(e, "org_id"), Text(e, "team_id"), Text(e, "key_id"), Text(e, "key_prefix"), Text(e, "code"))));
+        Assert.Equal(2, (await EntriesAsync(rig, "?key_id=key_test")).Count);
+        Assert.Equal(2, (await EntriesAsync(rig, "?outcome=refused&key_id=key_test", org: null)).Count);
+        Assert.Empty(await EntriesAsync(rig, "", org: "org_other"));
+        Assert.Empty(await EntriesAsync(rig, "?outcome=refused", await TokenAsync(rig, "org_other"), org: null));
+    }
+
+    [Fact]
+    public async Task Export_UnknownKeys_AreShownToPlatformAdminsWhoNameNoOrg()
+    {
+        await using var rig = await GatewayRig.StartAsync(new Dictionary<string, string?> { ["ADMIN_TOKEN"] = Token });
+        await rig.KeyAsync();
+        using var unknown = await rig.ChatAsync("cm_sk_abcdefghijklmnopqrstuvwxyz0123456789", Chat);
+        Assert.Equal("cm_sk_abcd", Text(Assert.Single(await EntriesAsync(rig, "?outcome=refused", org: null)), "key_prefix"));
+        Assert.Empty(await EntriesAsync(rig, "?outcome=refused"));
+        Assert.Empty(await EntriesAsync(rig, "?outcome=refused", await TokenAsync(rig, "org_test"), org: null));
+        using var all = Asked("", Token, org: null);
+        using var answer = await rig.Http.SendAsync(all);
+        Assert.Contains("missing_org", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -132,15 +177,40 @@ public sealed class RequestLogTests
         return found;
     }
 
-    static async Task<string> GetAsync(GatewayRig rig, string query, string token = Token)
+    static KeyDocument Barred(KeyDocument key, string code) => code switch
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/admin/gateway/requests" + query);
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        request.Headers.Add("X-Org-ID", "org_test");
+        "key_disabled" => key with { Disabled = true },
+        "key_expired" => key with { ExpiresAt = DateTimeOffset.UnixEpoch },
+        "ip_not_allowed" => key with { IpAllowlist = ["10.1.2.3"] },
+        _ => key,
+    };
+
+    static async Task<string> TokenAsync(GatewayRig rig, string org) =>
+        (await new AdminClient(rig.Http, Token).CreateTokenAsync(new AdminTokenCreate { Role = AdminRole.OrgAdmin, OrgId = org })).Token!;
+
+    static string Text(JsonElement entry, string property) => entry.GetProperty(property).ToString();
+
+    static async Task<List<JsonElement>> EntriesAsync(GatewayRig rig, string query, string token = Token, string? org = "org_test") =>
+        [.. JsonElement.Parse(await GetAsync(rig, query, token, org)).GetProperty("data").EnumerateArray()];
+
+    static async Task<string> GetAsync(GatewayRig rig, string query, string token = Token, string? org = "org_test")
+    {
+        using var request = Asked(query, token, org);
         using var response = await rig.Http.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         Assert.True(response.IsSuccessStatusCode, text);
         return text;
+    }
+
+    static HttpRequestMessage Asked(string query, string token, string? org)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/admin/gateway/requests" + query);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (org is not null)
+        {
+            request.Headers.Add("X-Org-ID", org);
+        }
+        return request;
     }
 
     // File names are times; each look is a later one.

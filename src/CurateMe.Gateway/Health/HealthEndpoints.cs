@@ -17,9 +17,9 @@ static class HealthEndpoints
 {
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet("/health", async http => await WriteAsync(http, await ReportAsync(http.RequestServices, http.RequestAborted)));
-        app.MapGet("/health/live", static () => Results.Text("alive\n"));
-        app.MapGet("/health/ready", static (LedgerService ledger, JournalFile journal) =>
+        app.MapMethods("/health", Reading.Methods, async http => await WriteAsync(http, await ReportAsync(http.RequestServices, http.RequestAborted)));
+        app.MapMethods("/health/live", Reading.Methods, static () => Results.Text("alive\n"));
+        app.MapMethods("/health/ready", Reading.Methods, static (LedgerService ledger, JournalFile journal) =>
             ledger.Ready && journal.Fault is null ? Results.Text("ready\n") : Results.Text("not ready\n", statusCode: StatusCodes.Status503ServiceUnavailable));
     }
 

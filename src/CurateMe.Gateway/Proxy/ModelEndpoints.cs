@@ -1,4 +1,5 @@
 using System.Text.Json;
+using CurateMe.Gateway.Hosting;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Providers;
 using CurateMe.Ledger.Pricing;
@@ -11,10 +12,10 @@ static class ModelEndpoints
 {
     public static void Map(IEndpointRouteBuilder app, IReadOnlyList<ProviderRow> rows)
     {
-        app.MapGet("/v1/models", http => ListAsync(http, provider: null));
+        app.MapMethods("/v1/models", Reading.Methods, http => ListAsync(http, provider: null));
         foreach (var row in rows)
         {
-            app.MapGet($"/v1/{row.Name}/models", http => ListAsync(http, row.Name));
+            app.MapMethods($"/v1/{row.Name}/models", Reading.Methods, http => ListAsync(http, row.Name));
         }
     }
 

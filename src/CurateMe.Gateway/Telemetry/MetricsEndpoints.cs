@@ -13,11 +13,11 @@ static class MetricsEndpoints
     {
         if (settings.OpenMetrics)
         {
-            app.MapGet("/metrics", Text).ExcludeFromDescription();
+            app.MapMethods("/metrics", Reading.Methods, Text).ExcludeFromDescription();
         }
         else
         {
-            app.MapGroup("").WithAdminDefaults().MapGet("/metrics", Text).ExcludeFromDescription().Requires(AdminRight.Platform);
+            app.MapGroup("").WithAdminDefaults().MapMethods("/metrics", Reading.Methods, Text).ExcludeFromDescription().Requires(AdminRight.Platform);
         }
     }
 

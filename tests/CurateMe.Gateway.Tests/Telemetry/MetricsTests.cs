@@ -213,7 +213,7 @@ public sealed partial class MetricsTests
     public void Otlp_Misconfigured_StopsTheStart(string name, string value)
     {
         var configuration = new Microsoft.Extensions.Configuration.ConfigurationManager { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:4317", [name] = value };
-        var failure = Assert.Throws<Configuration.ConfigurationException>(() => Hosting.GatewaySettings.Read(configuration, demo: true));
+        var failure = Assert.Throws<Configuration.ConfigurationException>(() => CurateMe.Gateway.Hosting.GatewaySettings.Read(configuration, demo: true));
         Assert.Contains(name, failure.Message, StringComparison.Ordinal);
     }
 

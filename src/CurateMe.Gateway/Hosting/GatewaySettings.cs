@@ -52,12 +52,19 @@ sealed record GatewaySettings
     /// <summary><c>Jwt__…</c>: tokens of an identity provider open the admin plane; null for none.</summary>
     public JwtOptions? Jwt { get; init; }
 
+    static readonly string[] MongoSchemes = ["mongodb://", "mongodb+srv://"];
+
+    static readonly string[] ProviderFlags =
+        [nameof(ProviderOptions.KeyOptional), nameof(ProviderOptions.AskStreamUsage), nameof(ProviderOptions.ReasoningBeside), nameof(ProviderOptions.ByDeployment)];
+
     /// <summary>Reads the configuration.</summary>
+    /// <param name="faults">What was found before.</param>
     /// <exception cref="ConfigurationException">Lists every fault.</exception>
-    public static GatewaySettings Read(IConfiguration configuration, bool demo)
+    public static GatewaySettings Read(IConfiguration configuration, bool demo, ConfigurationFaults? faults = null)
     {
-        var faults = new ConfigurationFaults();
-        var directory = Path.GetFullPath(configuration["CM_DATA_DIR"] is { Length: > 0 } given ? given : "data");
+        faults ??= new ConfigurationFaults();
+        var directory = Hosting.DataDirectory.Of(configuration);
+        FrameworkSettings.Check(configuration, faults);
         var shared = ReadStores(configuration, faults);
         var settings = new GatewaySettings
         {
@@ -67,7 +74,7 @@ sealed record GatewaySettings
             DailyReconcileAt = ReadTime(configuration, "CM_DAILY_RECONCILE", new TimeOnly(0, 10), faults),
             Demo = demo,
             MasterKey = ReadMasterKey(configuration, faults),
-            OpenMetrics = bool.TryParse(configuration["Metrics:Open"], out var open) && open,
+            OpenMetrics = ReadFlag(configuration, "Metrics:Open", standard: false, faults),
             Otlp = ReadOtlp(configuration, faults),
             Recorder = new RecorderOptions
             {
@@ -98,20 +105,34 @@ sealed record GatewaySettings
         {
             faults.Add("REDIS_URL", "is missing while MONGODB_URL is set; shared mode needs both, the embedded default neither");
         }
-        if (!mongo || !redis)
-        {
-            return null;
-        }
+        var allow = ReadFlag(configuration, "Redis:AllowEviction", standard: false, faults);
+        var servers = redis ? ReadRedis(configuration["REDIS_URL"]!, faults) : null;
+        var ledger = mongo ? ReadMongo(configuration["MONGODB_URL"]!, faults) : null;
+        return servers is null || ledger is null ? null : new SharedSettings(servers, ledger, allow);
+    }
+
+    static RespOptions? ReadRedis(string url, ConfigurationFaults faults)
+    {
         try
         {
-            var allow = configuration["Redis:AllowEviction"] is { } text && bool.TryParse(text, out var yes) && yes;
-            return new SharedSettings(RespOptions.Parse(configuration["REDIS_URL"]!), new MongoOptions { Url = configuration["MONGODB_URL"]! }, allow);
+            return RespOptions.Parse(url);
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
         {
             faults.Add("REDIS_URL", "cannot be read: " + e.Message);
             return null;
         }
+    }
+
+    // The driver reads the rest of it; until then it is not loaded.
+    static MongoOptions? ReadMongo(string url, ConfigurationFaults faults)
+    {
+        if (MongoSchemes.Any(s => url.Length > s.Length && url.StartsWith(s, StringComparison.OrdinalIgnoreCase)))
+        {
+            return new MongoOptions { Url = url };
+        }
+        faults.Add("MONGODB_URL", "is not a MongoDB address; write mongodb://user:password@host:27017/database, with user and password percent-encoded");
+        return null;
     }
 
     static OtlpSettings? ReadOtlp(IConfiguration configuration, ConfigurationFaults faults)
@@ -214,7 +235,7 @@ sealed record GatewaySettings
                 continue;
             }
             var at = rows.FindIndex(r => r.Name == name);
-            var row = (section.Get<ProviderOptions>() ?? new ProviderOptions()).Apply(at < 0 ? null : rows[at], name, faults);
+            var row = ReadProvider(section, faults).Apply(at < 0 ? null : rows[at], name, faults);
             if (at < 0)
             {
                 rows.Add(row);
@@ -225,6 +246,18 @@ sealed record GatewaySettings
             }
         }
         return rows;
+    }
+
+    // A flag that cannot be read is taken out: it must not hide what else is wrong.
+    static ProviderOptions ReadProvider(IConfigurationSection section, ConfigurationFaults faults)
+    {
+        var fields = section.GetChildren().ToDictionary(static f => f.Key, static f => f.Value, StringComparer.OrdinalIgnoreCase);
+        foreach (var flag in ProviderFlags.Where(f => fields.GetValueOrDefault(f) is { Length: > 0 } text && !bool.TryParse(text, out _)))
+        {
+            faults.Add($"Providers__{section.Key}__{flag}", "is neither true nor false");
+            fields.Remove(flag);
+        }
+        return new ConfigurationBuilder().AddInMemoryCollection(fields).Build().Get<ProviderOptions>() ?? new ProviderOptions();
     }
 
     static PriceList ReadPrices(IConfiguration configuration, ConfigurationFaults faults)

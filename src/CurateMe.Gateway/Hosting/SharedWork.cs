@@ -1,4 +1,5 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Configuration;
 using CurateMe.Ledger.Errors;
 using CurateMe.Ledger.Mongo;
 using CurateMe.Ledger.Records;
@@ -42,7 +43,7 @@ sealed partial class SharedWork(
         store.NoteRecovered();
     }
 
-    /// <exception cref="InvalidOperationException">A server evicts keys, and that was not allowed.</exception>
+    /// <exception cref="ConfigurationException">A server evicts keys, and that was not allowed.</exception>
     public async Task StartAsync(CancellationToken ct)
     {
         try
@@ -57,8 +58,8 @@ sealed partial class SharedWork(
         }
         if (!settings.AllowEviction && Servers.FirstOrDefault(static s => s.Evicts) is { } evicting)
         {
-            throw new InvalidOperationException(
-                $"Redis at {evicting.Address} has maxmemory-policy {evicting.EvictionPolicy}, which drops money to make room. Set it to noeviction, or set Redis__AllowEviction=true to start all the same.");
+            throw new ConfigurationException(
+                [$"Redis at {evicting.Address} has maxmemory-policy {evicting.EvictionPolicy}, which drops money to make room. Set it to noeviction, or set Redis__AllowEviction=true to start all the same."]);
         }
         await store.Replicas.StartAsync(ct);
     }

@@ -26,6 +26,33 @@ sealed partial class GatewayProcess : IAsyncDisposable
     /// <summary>Starts it and waits until it says where it listens.</summary>
     public static async Task<GatewayProcess> StartAsync(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
     {
+        var lines = new ConcurrentQueue<string>();
+        var process = Launch(arguments, environment, lines);
+        Uri? address = null;
+        await Poll.UntilAsync(
+            () =>
+            {
+                var line = lines.FirstOrDefault(static l => Listening().IsMatch(l));
+                address = line is null ? null : new Uri(Listening().Match(line).Groups[1].Value);
+                return address is not null || process.HasExited;
+            },
+            "the process listens");
+        return address is not null ? new GatewayProcess(process, lines, address) : throw new InvalidOperationException("The process ended: " + string.Join('\n', lines));
+    }
+
+    /// <summary>Starts it and waits until it ends by itself.</summary>
+    /// <returns>The exit code, and all that it printed.</returns>
+    public static async Task<(int ExitCode, string Output)> EndAsync(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?>? environment = null)
+    {
+        var lines = new ConcurrentQueue<string>();
+        await using var ended = new GatewayProcess(Launch(arguments, environment, lines), lines, new Uri("http://nowhere"));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
+        await ended.process.WaitForExitAsync(limit.Token);
+        return (ended.process.ExitCode, ended.Output);
+    }
+
+    static Process Launch(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?>? environment, ConcurrentQueue<string> lines)
+    {
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
             UseShellExecute = false,
@@ -45,22 +72,12 @@ sealed partial class GatewayProcess : IAsyncDisposable
         {
             start.Environment[name] = value;
         }
-        var lines = new ConcurrentQueue<string>();
         var process = Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start");
         process.OutputDataReceived += (_, e) => lines.Enqueue(e.Data ?? "");
         process.ErrorDataReceived += (_, e) => lines.Enqueue(e.Data ?? "");
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        Uri? address = null;
-        await Poll.UntilAsync(
-            () =>
-            {
-                var line = lines.FirstOrDefault(static l => Listening().IsMatch(l));
-                address = line is null ? null : new Uri(Listening().Match(line).Groups[1].Value);
-                return address is not null || process.HasExited;
-            },
-            "the process listens");
-        return address is not null ? new GatewayProcess(process, lines, address) : throw new InvalidOperationException("The process ended: " + string.Join('\n', lines));
+        return process;
     }
 
     /// <summary>kill -9.</summary>

@@ -14,12 +14,12 @@ static class GatewayProgram
     public static async Task RunAsync(string[] args)
     {
         var faults = new ConfigurationFaults();
-        var demo = args.Contains("--demo", StringComparer.Ordinal);
+        var line = CommandLine.Read(args, faults);
         // Settings are read once. The host's watch for changed files covers every folder below the working directory, the journal's among
         // them, and would cost each request two wake-ups.
-        var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args.Where(static a => a != "--demo")]);
+        var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false", .. line.Settings]);
         DataDirectory.Prepare(builder.Configuration, faults);
-        var settings = GatewaySettings.Read(builder.Configuration, demo, faults);
+        var settings = GatewaySettings.Read(builder.Configuration, line.Demo, faults);
         var urls = builder.Configuration["urls"] is { Length: > 0 } given ? given : DefaultUrl;
         builder.WebHost.UseUrls(urls);
         // The framework's own lines for each request would cost more than governing it; Logging__LogLevel__... brings them back.
@@ -29,7 +29,7 @@ static class GatewayProgram
         // A start that fails is told by the one who started it.
         var started = false;
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level >= LogLevel.Warning && started);
-        await using var simulator = demo ? await SimulatorHost.StartAsync() : null;
+        await using var simulator = line.Demo ? await SimulatorHost.StartAsync() : null;
         if (simulator is not null)
         {
             settings = Demo.AnswerFrom(simulator, settings);

@@ -15,7 +15,7 @@ public sealed class StartTests
         using var directory = new TemporaryDirectory();
         var taken = Path.Combine(directory.Path, "file");
         await File.WriteAllTextAsync(taken, "", TestContext.Current.CancellationToken);
-        var output = await FailAsync(["--urls", "foo"], new()
+        var output = await FailAsync(["--dmeo", "--urls", "foo"], new()
         {
             ["CM_DATA_DIR"] = taken,
             ["Logging__LogLevel__Default"] = "zzz",
@@ -25,7 +25,7 @@ public sealed class StartTests
             ["REDIS_URL"] = "nonsense",
             ["Metrics__Open"] = "maybe",
         });
-        foreach (var name in new[] { "CM_DATA_DIR", "ASPNETCORE_URLS", "Logging__LogLevel__Default", "REDIS_URL", "MONGODB_URL", "Metrics__Open", "Providers__openai__KeyOptional", "Providers__openai__Dialect" })
+        foreach (var name in new[] { "--dmeo", "CM_DATA_DIR", "ASPNETCORE_URLS", "Logging__LogLevel__Default", "REDIS_URL", "MONGODB_URL", "Metrics__Open", "Providers__openai__KeyOptional", "Providers__openai__Dialect" })
         {
             Assert.Contains($"\n  - {name} ", output, StringComparison.Ordinal);
         }

@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Sockets;
 using CurateMe.Gateway.Tests.Acceptance.Processes;
 using CurateMe.Testing;
+using CurateMe.Testing.Mongo;
+using CurateMe.Testing.Redis;
 using Xunit;
 
 namespace CurateMe.Gateway.Tests.Hosting;
@@ -62,6 +64,17 @@ public sealed class StartTests
         using var directory = new TemporaryDirectory();
         var output = await FailAsync(["--urls", "http://192.0.2.1:8002"], new() { ["CM_DATA_DIR"] = directory.Path });
         Assert.Contains("http://192.0.2.1:8002", Assert.Single(output.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Start_OnARedisThatDropsMoney_NamesTheSetting()
+    {
+        Assert.SkipUnless(RedisServer.IsInstalled, RedisServer.Missing);
+        await using var mongo = await MongoServer.NewDatabaseAsync(Assert.Skip);
+        await using var redis = await RedisServer.StartAsync(new RedisServerSetup { Arguments = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"] });
+        using var directory = new TemporaryDirectory();
+        var output = await FailAsync(["--urls", "http://127.0.0.1:0"], new() { ["CM_DATA_DIR"] = directory.Path, ["REDIS_URL"] = redis.Url, ["MONGODB_URL"] = mongo.Url });
+        Assert.Contains("Redis__AllowEviction=true", output, StringComparison.Ordinal);
     }
 
     static async Task<string> FailAsync(IReadOnlyList<string> arguments, Dictionary<string, string?> environment)

@@ -124,14 +124,16 @@ static class BudgetDrills
             rig["TO"] = Rfc3339(TimeProvider.System.GetUtcNow().AddMinutes(1));
         }),
         Sees(StepKind.Symptom, "it is refused: daily_budget", static async rig => Denied(await rig.ChatAsync(), "daily_budget", "GW_COST_002")),
-        Runs(StepKind.Symptom, "export-window", "the window's requests, forwarded and refused, each with its address and key", static (rig, result) =>
+        Runs(StepKind.Symptom, "export-window", "the window's requests, forwarded and refused, each with its address and key, and nobody else's", static (rig, result) =>
         {
-            var rows = result.Output.Split('\n').Select(static r => r.Trim().Split(',')).ToList();
-            int Column(string name) => Array.IndexOf(rows[0], name);
-            bool Named(string[] row) => row[Column("request_id")].StartsWith("gw_", StringComparison.Ordinal) && row[Column("client_ip")].Length > 0;
-            var (refused, settled) = (rows.Where(r => r[Column("code")] == "daily_budget").ToList(), rows.Where(r => r[Column("outcome")] == "settled").ToList());
-            var unknown = rows.Where(r => r[Column("code")] == "invalid_api_key" && r[Column("key_prefix")] == "cm_sk_nobo").ToList();
-            return Task.FromResult(refused.Count > 0 && settled.Count > 3 && unknown.Count == 1 && refused.Concat(settled).All(r => Named(r) && r[Column("key_id")] == rig["KEY_ID"]) ? null : result.ToString());
+            var rows = RequestRow.Read(result.Output);
+            var (refused, settled) = (rows.Count(static r => r.Code == "daily_budget"), rows.Count(static r => r.Outcome == "settled"));
+            return Task.FromResult(refused > 0 && settled > 3 && rows.Count == refused + settled && rows.All(r => r.Named && r.KeyId == rig["KEY_ID"]) ? null : result.ToString());
+        }),
+        Runs(StepKind.Symptom, "export-refused", "a key that is nobody's, with its address and its beginning", static (_, result) =>
+        {
+            var unknown = RequestRow.Read(result.Output).Where(static r => r.Code == "invalid_api_key").ToList();
+            return Task.FromResult(unknown is [{ Named: true, KeyId: "", KeyPrefix: "cm_sk_nobo" }] ? null : result.ToString());
         }),
         Runs(StepKind.Fix, "reset-daily", "the day's counter is set to zero", static (rig, result) =>
         {

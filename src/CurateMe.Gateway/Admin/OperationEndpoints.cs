@@ -16,7 +16,7 @@ sealed class GatewayFigures
     /// <summary>Requests of the data plane by outcome.</summary>
     public Func<IReadOnlyDictionary<string, long>> Requests { get; set; } = static () => new Dictionary<string, long>();
 
-    /// <summary>Records set aside after the ledger refused them repeatedly.</summary>
+    /// <summary>Records set aside after the ledger refused them repeatedly; null while Redis, which keeps them, does not answer.</summary>
     public Func<CancellationToken, ValueTask<long?>> DlqDepth { get; set; } = static _ => ValueTask.FromResult<long?>(0);
 
     /// <summary>Gives those records to the ledger again; answers how many it took.</summary>
@@ -40,6 +40,15 @@ sealed class GatewayFigures
 
     /// <summary><c>embedded</c> or <c>shared</c>.</summary>
     public string Mode { get; set; } = "embedded";
+
+    /// <summary>From here on shared mode's list of dead letters is the one that is meant.</summary>
+    public void Take(DeadLetters letters)
+    {
+        Mode = "shared";
+        DlqDepth = async ct => await letters.DepthAsync(ct);
+        ReplayDlq = async ct => (await letters.ReplayAsync(ct)).Replayed;
+        ListDlq = async (from, count, ct) => await letters.ListAsync(from, count, ct);
+    }
 }
 
 /// <summary>Which audit entries are asked for.</summary>
@@ -70,17 +79,13 @@ static class OperationEndpoints
         return TypedResults.Ok(new GatewayMetrics
         {
             CostRecorder = new RecorderMetrics(
-                recorder.QueueDepth, recorder.DroppedRecords, recorder.Workers, recorder.BatchSize, recorder.OldestMs, await DeadLettersAsync(services, ct), recorder.Recorded, recorder.Retries, recorder.LastError),
+                recorder.QueueDepth, recorder.DroppedRecords, recorder.Workers, recorder.BatchSize, recorder.OldestMs, await figures.DlqDepth(ct), recorder.Recorded, recorder.Retries, recorder.LastError),
             BudgetStore = await CountersAsync(counters, ct),
             Ledger = await LedgerAsync(ledger, ct),
             Requests = figures.Requests(),
             Servers = figures.Servers(),
         });
     }
-
-    /// <summary>Records set aside; null while Redis, which keeps them, does not answer.</summary>
-    public static async Task<long?> DeadLettersAsync(IServiceProvider services, CancellationToken ct) =>
-        services.GetService<DeadLetters>() is { } letters ? await letters.DepthAsync(ct) : 0;
 
     public static async Task<BudgetStoreMetrics> CountersAsync(ICounterStore counters, CancellationToken ct)
     {

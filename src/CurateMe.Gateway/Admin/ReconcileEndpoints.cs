@@ -46,7 +46,7 @@ static class ReconcileEndpoints
             Held = live?.Held ?? default,
             Reset = live?.Reset ?? default,
             QueueDepth = services.GetService<Recorder>()?.Figures.QueueDepth ?? 0,
-            DlqDepth = await OperationEndpoints.DeadLettersAsync(services, ct),
+            DlqDepth = await figures.DlqDepth(ct),
         });
     }
 
@@ -145,12 +145,12 @@ static class ReconcileEndpoints
         };
     }
 
-    static async Task<Ok<ReplayResult>> ReplayAsync(GatewayFigures figures, IServiceProvider services, CancellationToken ct)
+    static async Task<Ok<ReplayResult>> ReplayAsync(GatewayFigures figures, CancellationToken ct)
     {
         try
         {
             var replayed = await figures.ReplayDlq(ct);
-            return TypedResults.Ok(new ReplayResult(replayed, await OperationEndpoints.DeadLettersAsync(services, ct) ?? throw ListAway()));
+            return TypedResults.Ok(new ReplayResult(replayed, await figures.DlqDepth(ct) ?? throw ListAway()));
         }
         catch (RespException)
         {

@@ -66,12 +66,6 @@ static class GatewayApp
         MetricsEndpoints.Map(app, settings);
         app.MapAdmin();
         var metrics = app.Services.GetRequiredService<RequestMetrics>();
-        if (app.Services.GetService<DeadLetters>() is { } letters)
-        {
-            app.Services.GetRequiredService<GatewayFigures>().Mode = "shared";
-            app.Services.GetRequiredService<GatewayFigures>().DlqDepth = async ct => await letters.DepthAsync(ct);
-            app.Services.GetRequiredService<GatewayFigures>().ReplayDlq = async ct => (await letters.ReplayAsync(ct)).Replayed;
-        }
         app.Services.GetRequiredService<ErrorEvents>().Added += app.Services.GetRequiredService<ErrorBook>().Add;
         WireDashboard(app.Services, metrics);
         app.Services.GetRequiredService<GatewayFigures>().Requests = () => new Dictionary<string, long> { ["settled"] = metrics.Settled, ["refused"] = metrics.Refused };
@@ -91,9 +85,8 @@ static class GatewayApp
             : (org, _) => ValueTask.FromResult(tally.Today(org));
         if (services.GetService<DeadLetters>() is { } letters)
         {
-            figures.Mode = "shared";
+            figures.Take(letters);
             figures.Servers = services.GetRequiredService<SharedWork>().Describe;
-            figures.ListDlq = async (from, count, ct) => await letters.ListAsync(from, count, ct);
         }
         metrics.RecordSettled += services.GetRequiredService<LiveFeed>().Offer;
     }

@@ -6,7 +6,7 @@ namespace CurateMe.Gateway.Proxy;
 
 /// <summary>
 /// What an org has spent today, for answers that took no hold: a hold and its settlement tell it by themselves. A flood of refusals asks the counters a few
-/// times a second.
+/// times a second, and waits no oftener for counters that are away.
 /// </summary>
 sealed class DaySpend(ICounterStore counters, TimeProvider time)
 {
@@ -14,7 +14,7 @@ sealed class DaySpend(ICounterStore counters, TimeProvider time)
 
     readonly ConcurrentDictionary<string, Seen> seen = new(StringComparer.Ordinal);
 
-    sealed record Seen(DateOnly Day, NanoUsd Spent, long At);
+    sealed record Seen(DateOnly Day, NanoUsd? Spent, long At);
 
     /// <summary>Null while the counters do not answer: no figure rather than a wrong one.</summary>
     public async ValueTask<NanoUsd?> OfAsync(string orgId)
@@ -24,13 +24,18 @@ sealed class DaySpend(ICounterStore counters, TimeProvider time)
         {
             return last.Spent;
         }
+        var asked = time.GetTimestamp();
+        var spent = await AskAsync(orgId, day);
+        seen[orgId] = new Seen(day, spent, spent is null ? time.GetTimestamp() : asked);
+        return spent;
+    }
+
+    async ValueTask<NanoUsd?> AskAsync(string orgId, DateOnly day)
+    {
         try
         {
-            var asked = time.GetTimestamp();
             var cells = await counters.SnapshotAsync(orgId, day, CancellationToken.None);
-            var spent = cells.FirstOrDefault(static c => c is { Kind: NodeKind.Org, Period: PeriodKind.Day })?.Spent ?? NanoUsd.Zero;
-            seen[orgId] = new Seen(day, spent, asked);
-            return spent;
+            return cells.FirstOrDefault(static c => c is { Kind: NodeKind.Org, Period: PeriodKind.Day })?.Spent ?? NanoUsd.Zero;
         }
         catch (CounterStoreUnavailableException)
         {

@@ -189,10 +189,12 @@ sealed partial class RequestPipeline(
                 return (hold, outcome);
             }
         }
-        // The record is that of the admission, not of the arrival.
-        return await queue.WaitAsync(
-            principal, () => new HoldRequest(record.AdmittedAt(time.GetUtcNow()), path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
+        return await QueueAsync(exchange, record, path, wish);
     }
+
+    // On its own, so that only who waits pays for the closure. The record is that of the admission, not of the arrival.
+    ValueTask<(Hold? Hold, HoldOutcome Outcome)> QueueAsync(Exchange exchange, UsageRecord record, BudgetPath path, Wish wish) => queue.WaitAsync(
+        exchange.Principal!, () => new HoldRequest(record.AdmittedAt(time.GetUtcNow()), path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
 
     List<Call> Calls(Exchange exchange, Admitted admitted)
     {

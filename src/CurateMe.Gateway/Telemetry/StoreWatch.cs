@@ -23,7 +23,7 @@ sealed class StoreWatch : BackgroundService
     readonly IUsageLedger ledger;
     readonly Catalogue catalogue;
     readonly CounterResets resets;
-    readonly DeadLetters? letters;
+    readonly GatewayFigures figures;
     readonly StageTimes stages;
     readonly TimeProvider time;
     readonly ErrorEvents errors;
@@ -37,7 +37,7 @@ sealed class StoreWatch : BackgroundService
         ledger = services.GetRequiredService<IUsageLedger>();
         catalogue = services.GetRequiredService<Catalogue>();
         resets = services.GetRequiredService<CounterResets>();
-        letters = services.GetService<DeadLetters>();
+        figures = services.GetRequiredService<GatewayFigures>();
         stages = services.GetRequiredService<RequestMetrics>().Stages;
         time = services.GetRequiredService<TimeProvider>();
         errors = services.GetRequiredService<ErrorEvents>();
@@ -76,7 +76,7 @@ sealed class StoreWatch : BackgroundService
         var due = driftedAt == 0 || time.GetElapsedTime(driftedAt) >= DriftEvery;
         try
         {
-            seen = new Seen(await CountersAsync(ct), await LedgerAsync(ct), letters is null ? 0 : await letters.DepthAsync(ct), due ? await DriftAsync(ct) : seen.Drift);
+            seen = new Seen(await CountersAsync(ct), await LedgerAsync(ct), await figures.DlqDepth(ct), due ? await DriftAsync(ct) : seen.Drift);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

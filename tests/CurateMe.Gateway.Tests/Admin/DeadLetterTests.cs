@@ -23,7 +23,7 @@ public sealed class DeadLetterTests
     public async Task Replay_WhenRedisIsAway_StoreUnavailable()
     {
         await using var host = await AdminHost.StartAsync(services: RedisAway);
-        host.Get<GatewayFigures>().ReplayDlq = async ct => (await host.Get<DeadLetters>().ReplayAsync(ct)).Replayed;
+        host.Get<GatewayFigures>().Take(host.Get<DeadLetters>());
         var (status, json, text) = await host.SendAsync("POST", "/gateway/admin/costs/replay-dlq");
         Assert.True(status == HttpStatusCode.ServiceUnavailable, text);
         Assert.Equal("store_unavailable", (string?)json!["error"]!["code"]);
@@ -33,6 +33,7 @@ public sealed class DeadLetterTests
     public async Task Depth_WhenRedisIsAway_IsNotSaidToBeZero()
     {
         await using var host = await AdminHost.StartAsync(services: RedisAway);
+        host.Get<GatewayFigures>().Take(host.Get<DeadLetters>());
         Assert.Null((await host.Admin.GetMetricsAsync()).CostRecorder.DlqDepth);
         Assert.Null((await host.Admin.GetCostsTodayAsync()).DlqDepth);
     }
@@ -42,9 +43,10 @@ public sealed class DeadLetterTests
     {
         await using var rig = await GatewayRig.StartAsync();
         await using var redis = RespClient.Create(RespOptions.Parse("redis://127.0.0.1:1"));
-        var letters = new DeadLetters(redis, rig.Service<IUsageLedger>(), rig.Service<ICounterStore>());
+        var figures = new GatewayFigures();
+        figures.Take(new DeadLetters(redis, rig.Service<IUsageLedger>(), rig.Service<ICounterStore>()));
         Assert.Contains("\ngateway_dead_letters 0\n", await WatchedAsync(rig.App.Services), StringComparison.Ordinal);
-        Assert.DoesNotContain("\ngateway_dead_letters ", await WatchedAsync(new Besides(rig.App.Services, letters)), StringComparison.Ordinal);
+        Assert.DoesNotContain("\ngateway_dead_letters ", await WatchedAsync(new Besides(rig.App.Services, figures)), StringComparison.Ordinal);
     }
 
     // What a watch of its own exports after its first look.

@@ -50,7 +50,7 @@ static class Admission
             var worst = quote.With(tokens);
             if (worst > (policy.MaxCostPerRequest ?? NanoUsd.MaxValue))
             {
-                throw TooDear(worst, policy, quote.TokensFor(policy.MaxCostPerRequest!.Value));
+                throw TooDear(worst, policy, facts, quote.TokensFor(policy.MaxCostPerRequest!.Value));
             }
             return new Wish(worst, worst, 0);
         }
@@ -61,7 +61,7 @@ static class Admission
             var affordable = quote.TokensFor(cap);
             if (affordable < least)
             {
-                throw TooDear(quote.With(least), policy, affordable);
+                throw TooDear(quote.With(least), policy, facts, affordable);
             }
             wanted = Math.Min(wanted, affordable);
         }
@@ -92,7 +92,7 @@ static class Admission
         ErrorCode.ReasoningTokens, $"{what}; {limit} are allowed for one answer", $"Ask for {instead} or no reasoning, or raise max_reasoning_tokens.");
 
     /// <summary>Says who refused and by which figures.</summary>
-    public static RefusedException Denied(in HoldOutcome outcome, in Wish wish, in Quote quote) => outcome.Verdict switch
+    public static RefusedException Denied(in HoldOutcome outcome, in Wish wish, in Quote quote, RequestFacts facts) => outcome.Verdict switch
     {
         HoldVerdict.RateLimited => new RefusedException(
             ErrorCode.RateLimited,
@@ -104,10 +104,10 @@ static class Admission
             $"{NodeName(outcome)} already has {outcome.BlockedAt!.MaxConcurrency} {(outcome.BlockedAt.MaxConcurrency == 1 ? "request" : "requests")} in flight, its limit.",
             "Wait for one to end, or ask for a higher max_concurrency.")
         { RetryAfterMs = 1000 },
-        _ => OverBudget(in outcome, in wish, in quote),
+        _ => OverBudget(in outcome, in wish, in quote, facts),
     };
 
-    static RefusedException OverBudget(in HoldOutcome outcome, in Wish wish, in Quote quote)
+    static RefusedException OverBudget(in HoldOutcome outcome, in Wish wish, in Quote quote, RequestFacts facts)
     {
         var node = outcome.BlockedAt!;
         var (code, name) = (node.Kind, outcome.BlockedPeriod) switch
@@ -123,7 +123,7 @@ static class Admission
         var held = outcome.BlockedHeld > NanoUsd.Zero ? $" + ${outcome.BlockedHeld.ToDisplay()} held" : "";
         var left = outcome.BlockedLimit - outcome.BlockedSpent - outcome.BlockedHeld;
         var tokens = quote.OutputCosts ? quote.TokensFor(left) : -1;
-        var smaller = tokens > 0 ? $"ask for at most {tokens.ToString(CultureInfo.InvariantCulture)} output tokens, " : "";
+        var smaller = facts.Smaller is { } what ? $"{what}, " : tokens > 0 ? $"ask for at most {tokens.ToString(CultureInfo.InvariantCulture)} output tokens, " : "";
         var until = outcome.BlockedPeriod switch
         {
             PeriodKind.Day => ", or wait until midnight UTC",
@@ -136,9 +136,11 @@ static class Admission
             $"To go on, {smaller}raise the limit{until}.");
     }
 
-    static RefusedException TooDear(NanoUsd worst, OrgPolicy policy, long affordable)
+    static RefusedException TooDear(NanoUsd worst, OrgPolicy policy, RequestFacts facts, long affordable)
     {
-        var smaller = affordable > 0 ? $"Ask for at most {affordable.ToString(CultureInfo.InvariantCulture)} output tokens" : "Send a shorter request";
+        var smaller = facts.Smaller is { } what ? $"{char.ToUpperInvariant(what[0])}{what.AsSpan(1)}"
+            : affordable > 0 ? $"Ask for at most {affordable.ToString(CultureInfo.InvariantCulture)} output tokens"
+            : "Send a shorter request";
         return new RefusedException(
             ErrorCode.CostPerRequest,
             $"The request may cost ${worst.ToDisplay()}, more than the ${policy.MaxCostPerRequest!.Value.ToDisplay()} allowed for one request",

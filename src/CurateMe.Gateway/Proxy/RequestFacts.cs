@@ -27,6 +27,9 @@ class RequestFacts
     {
     }
 
+    /// <summary>What makes the request cheaper where output tokens do not decide, as an imperative; null where they do.</summary>
+    public virtual string? Smaller => null;
+
     public required string Model { get; init; }
 
     /// <summary>The model's token, quotes included.</summary>

@@ -166,7 +166,7 @@ sealed partial class RequestPipeline(
             {
                 var principal = exchange.Principal!;
                 signals.OnDenied(principal.Path, in outcome, principal.KeyId);
-                throw Admission.Denied(in outcome, plan.Wish, plan.Quote);
+                throw Admission.Denied(in outcome, plan.Wish, plan.Quote, plan.Facts);
             }
             return hold;
         }

@@ -23,6 +23,7 @@ public sealed class ModelPrice
     readonly ulong _priced;
     readonly byte _ownTiers;
     readonly FrozenDictionary<string, long> _variants;
+    readonly FrozenDictionary<string, long> _pictureTokens;
 
     internal ModelPrice(PriceRow row)
     {
@@ -41,6 +42,7 @@ public sealed class ModelPrice
         LongContextThreshold = row.LongContext?.Threshold;
         _threshold = LongContextThreshold ?? long.MaxValue; // nothing is above that: without a threshold every prompt is short
         _variants = row.Prices?.Variants.ToFrozenDictionary(StringComparer.Ordinal) ?? FrozenDictionary<string, long>.Empty;
+        _pictureTokens = row.TokensPerGeneratedImage?.ToFrozenDictionary(StringComparer.Ordinal) ?? FrozenDictionary<string, long>.Empty;
         _pico = new long[TableSize];
         PriceTable.Fill(row, _pico, out _priced);
         foreach (var tier in row.Tiers.Keys) _ownTiers |= (byte)(1 << (int)tier);
@@ -69,8 +71,17 @@ public sealed class ModelPrice
     /// <summary>Upper bound of the tokens that one input picture of any size is billed at.</summary>
     public int MaxTokensPerImage { get; }
 
-    /// <summary>Upper bound of the image output tokens of one generated picture, for models that bill pictures by token.</summary>
+    /// <summary>Upper bound of the image output tokens of one generated picture of any size and quality, for models that bill pictures by token.</summary>
     public int? MaxTokensPerGeneratedImage { get; }
+
+    /// <summary>The tokens of the pictures whose size and quality are known, by <c>size/quality</c>.</summary>
+    internal IReadOnlyDictionary<string, long> KnownPictures => _pictureTokens;
+
+    /// <summary>Upper bound of the image output tokens of one generated picture; null for models that do not bill pictures by token.</summary>
+    /// <param name="size">As a caller writes it; null where the provider is left to choose.</param>
+    /// <param name="quality">The same.</param>
+    public long? TokensPerGeneratedImage(string? size, string? quality) =>
+        _pictureTokens.TryGetValue($"{size ?? PictureTokens.Auto}/{quality ?? PictureTokens.Auto}", out var tokens) ? tokens : MaxTokensPerGeneratedImage;
 
     /// <summary>It may think before it answers without being asked to.</summary>
     public bool Reasons { get; }

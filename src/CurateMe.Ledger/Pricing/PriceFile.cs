@@ -24,7 +24,7 @@ static class PriceFile
 
     static readonly string[] RowFields =
     [
-        "provider", "model", "aliases", "mode", "max_input_tokens", "max_output_tokens", "image_tokens_max", "generated_image_tokens_max", "reasons",
+        "provider", "model", "aliases", "mode", "max_input_tokens", "max_output_tokens", "image_tokens_max", "generated_image_tokens_max", "generated_image_tokens", "reasons",
         "retires", "source", "as_of", "note", "prices", "tiers", "long_context",
     ];
 
@@ -115,6 +115,7 @@ static class PriceFile
             MaxOutputTokens = reader.Count("max_output_tokens", long.MaxValue),
             MaxTokensPerImage = (int?)reader.Count("image_tokens_max", int.MaxValue),
             MaxTokensPerGeneratedImage = (int?)reader.Count("generated_image_tokens_max", int.MaxValue),
+            TokensPerGeneratedImage = PictureTokens.Read(reader),
             Reasons = reader.Flag("reasons"),
             Retires = reader.Date("retires"),
             Source = reader.Text("source") ?? defaults.Source,

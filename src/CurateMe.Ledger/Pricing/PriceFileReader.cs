@@ -51,6 +51,8 @@ sealed class PriceFileReader
     internal static string? Peek(JsonElement element, string field) =>
         element.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
+    internal bool Has(string field) => TryGet(field, out _);
+
     internal string? Text(string field)
     {
         if (!TryGet(field, out var value)) return null;
@@ -111,6 +113,23 @@ sealed class PriceFileReader
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var count) && count > 0 && count <= max) return count;
         Fault(field, $"is {Shown(value)}; write a whole number above 0, or leave it out where there is no limit");
         return null;
+    }
+
+    /// <summary>Whole numbers above 0 by name.</summary>
+    internal IReadOnlyDictionary<string, long> Counts(string field)
+    {
+        var counts = new Dictionary<string, long>(StringComparer.Ordinal);
+        if (!TryGet(field, out var value) || value.ValueKind != JsonValueKind.Object || value.GetPropertyCount() is 0 or > MaxVariants)
+        {
+            Fault(field, $"is not an object of 1 to {MaxVariants} counts");
+            return counts;
+        }
+        var reader = Child(field, value, [.. value.EnumerateObject().Select(entry => entry.Name)]);
+        foreach (var entry in value.EnumerateObject())
+        {
+            if (reader.Count(entry.Name, int.MaxValue) is { } count) counts.Add(entry.Name, count);
+        }
+        return counts;
     }
 
     internal IReadOnlyDictionary<ServiceTier, PriceBlock> Tiers(string field)
@@ -205,6 +224,10 @@ sealed class PriceFileReader
         }
     }
 
+    /// <summary>The object of a field; null where it is not given or is no object, which is noted.</summary>
+    internal PriceFileReader? Child(string field, IReadOnlyCollection<string> known) =>
+        TryGet(field, out var value) && Child(field, value, known) is { IsObject: true } child ? child : null;
+
     PriceFileReader Child(string field, JsonElement value, IReadOnlyCollection<string> known) => new(_place, value, known, Path(field));
 
     bool TryGet(string field, out JsonElement value)
@@ -220,7 +243,7 @@ sealed class PriceFileReader
         _ => $"{_path}.{field}",
     };
 
-    void Fault(string field, string what) => _place.Add($"{Path(field)} {what}".TrimStart());
+    internal void Fault(string field, string what) => _place.Add($"{Path(field)} {what}".TrimStart());
 
     T? Fault<T>(string field, string what) where T : class
     {

@@ -23,6 +23,8 @@ static class PriceListVersion
         foreach (var alias in model.Aliases.Order(StringComparer.Ordinal)) text.Append(' ').Append(alias);
         foreach (var variant in model.ImageVariants.Order(StringComparer.Ordinal))
             text.Append(CultureInfo.InvariantCulture, $" {variant}={model.PicoPerImage(variant)}");
+        foreach (var (picture, tokens) in model.KnownPictures.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            text.Append(CultureInfo.InvariantCulture, $" {picture}={tokens}");
         foreach (var tier in Enum.GetValues<ServiceTier>())
         {
             foreach (var unit in Enum.GetValues<BilledUnit>())

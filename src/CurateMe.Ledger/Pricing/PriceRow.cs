@@ -17,6 +17,10 @@ sealed record PriceRow
     internal long? MaxOutputTokens { get; init; }
     internal int? MaxTokensPerImage { get; init; }
     internal int? MaxTokensPerGeneratedImage { get; init; }
+
+    /// <summary>Tokens of one generated picture by <c>size/quality</c>.</summary>
+    internal IReadOnlyDictionary<string, long>? TokensPerGeneratedImage { get; init; }
+
     internal bool? Reasons { get; init; }
     internal DateOnly? Retires { get; init; }
     internal string? Source { get; init; }
@@ -37,6 +41,7 @@ sealed record PriceRow
         MaxOutputTokens = MaxOutputTokens ?? earlier.MaxOutputTokens,
         MaxTokensPerImage = MaxTokensPerImage ?? earlier.MaxTokensPerImage,
         MaxTokensPerGeneratedImage = MaxTokensPerGeneratedImage ?? earlier.MaxTokensPerGeneratedImage,
+        TokensPerGeneratedImage = TokensPerGeneratedImage ?? earlier.TokensPerGeneratedImage,
         Reasons = Reasons ?? earlier.Reasons,
         Retires = Retires ?? earlier.Retires,
         Prices = PriceBlock.Amend(Prices, earlier.Prices),

@@ -35,6 +35,7 @@ static class PriceRowRules
         if (row.Mode is { } mode && row.Prices is { } prices) CheckMode(mode, prices.Pico, Fault);
         if (row.LongContext is { } longContext && row.Prices is not null) CheckLongContext(longContext, row.Prices, Fault);
         foreach (var (path, block) in Blocks(row)) CheckOrder(path, block.Pico, Fault);
+        PictureTokens.Check(row, Fault);
     }
 
     static ReadOnlySpan<char> FirstWord(ReadOnlySpan<char> text) => text[..Math.Max(0, text.IndexOf(' '))];

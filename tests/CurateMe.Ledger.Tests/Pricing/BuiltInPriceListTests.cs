@@ -68,6 +68,42 @@ public sealed class BuiltInPriceListTests
     public void BuiltIn_KnownSlipsOfPriceMaps_AreNotInIt(string provider, string model, BilledUnit unit, long pico) =>
         Assert.Equal(pico, List.Find(provider, model)!.PicoPerUnit(unit));
 
+    /// <summary>A picture's price as the provider's page of the model gives it, rounded there to a tenth of a cent.</summary>
+    [Theory]
+    [InlineData("gpt-image-1", "1024x1024", "low", 0.011)]
+    [InlineData("gpt-image-1", "1024x1024", "medium", 0.042)]
+    [InlineData("gpt-image-1", "1024x1536", "medium", 0.063)]
+    [InlineData("gpt-image-1", "1536x1024", "high", 0.248)]
+    [InlineData("gpt-image-1", null, null, 0.25)]
+    [InlineData("gpt-image-1-mini", "1024x1024", "low", 0.005)]
+    [InlineData("gpt-image-1-mini", "1024x1536", "high", 0.052)]
+    [InlineData("gpt-image-1-mini", null, null, 0.052)]
+    [InlineData("gpt-image-1.5", "1024x1024", "low", 0.009)]
+    [InlineData("gpt-image-1.5-2025-12-16", "1536x1024", "medium", 0.05)]
+    [InlineData("gpt-image-1.5", "1024x1024", "high", 0.133)]
+    [InlineData("gpt-image-2", "1024x1024", "low", 0.006)]
+    [InlineData("gpt-image-2", "1024x1024", "medium", 0.053)]
+    [InlineData("gpt-image-2-2026-04-21", "1024x1024", "high", 0.211)]
+    [InlineData("gpt-image-2", "1536x1024", "high", 0.165)]
+    public void BuiltIn_PicturesByTokens_AreBoundedByThePublishedPrice(string model, string? size, string? quality, double dollars)
+    {
+        foreach (var provider in (string[])["openai", "azure"])
+        {
+            var price = List.Find(provider, model)!;
+            var pico = price.TokensPerGeneratedImage(size, quality)!.Value * price.PicoPerUnit(BilledUnit.ImageOutputToken);
+            Assert.InRange(pico / 1e12, dollars - 0.0005, dollars + 0.0006);
+        }
+    }
+
+    [Fact]
+    public void BuiltIn_PictureOfUnknownSize_HasTheBoundOfAnyPicture()
+    {
+        var price = List.Find("openai", "gpt-image-2")!;
+        Assert.Equal(price.MaxTokensPerGeneratedImage, price.TokensPerGeneratedImage("1040x1040", "low"));
+        Assert.Equal(price.MaxTokensPerGeneratedImage, price.TokensPerGeneratedImage("1024x1024", "xhigh"));
+        Assert.Null(List.Find("openai", "dall-e-3")!.TokensPerGeneratedImage("1024x1024", "hd"));
+    }
+
     [Fact]
     public void BuiltIn_OpenRouterRouters_HaveNoPrice()
     {

@@ -51,6 +51,24 @@ public sealed class PriceFaultTests
     [InlineData("\"mode\"", "\"max_output_tokens\": -5, \"mode\"", "max_output_tokens is -5; write a whole number above 0")]
     [InlineData("\"mode\"", "\"max_input_tokens\": 1.5, \"mode\"", "max_input_tokens is 1.5; write a whole number above 0")]
     [InlineData("\"mode\"", "\"image_tokens_max\": 99999999999, \"mode\"", "image_tokens_max is 99999999999; write a whole number above 0")]
+    [InlineData("\"mode\"", "\"generated_image_tokens\": 7, \"mode\"", "generated_image_tokens is not an object")]
+    [InlineData("\"mode\"", "\"generated_image_tokens_max\": 9, \"generated_image_tokens\": { \"as_of\": \"2026-08-06\", \"by_size_and_quality\": { \"auto/low\": 9 } }, \"mode\"",
+        "generated_image_tokens.source is missing; name the page")]
+    [InlineData("\"mode\"", "\"generated_image_tokens_max\": 9, \"generated_image_tokens\": { \"source\": \"a\", \"by_size_and_quality\": { \"auto/low\": 9 } }, \"mode\"",
+        "generated_image_tokens.as_of is missing; write the day")]
+    [InlineData("\"mode\"", "\"generated_image_tokens_max\": 9, \"generated_image_tokens\": { TAKEN, \"by_size_and_quality\": {} }, \"mode\"",
+        "generated_image_tokens.by_size_and_quality is not an object of 1 to 200 counts")]
+    [InlineData("\"mode\"", "\"generated_image_tokens_max\": 9, \"generated_image_tokens\": { TAKEN }, \"mode\"",
+        "generated_image_tokens.by_size_and_quality is not an object of 1 to 200 counts")]
+    [InlineData("\"mode\"", "\"generated_image_tokens_max\": 9, \"generated_image_tokens\": { TAKEN, \"by_size_and_quality\": { \"1024x1024/low\": 0 } }, \"mode\"",
+        "generated_image_tokens.by_size_and_quality.1024x1024/low is 0; write a whole number above 0")]
+    [InlineData("\"mode\"", "\"generated_image_tokens_max\": 9, \"generated_image_tokens\": { TAKEN, \"by_size_and_quality\": { \"1024-x-1024/low\": 9 } }, \"mode\"",
+        "generated_image_tokens.by_size_and_quality.1024-x-1024/low is not a size and a quality")]
+    [InlineData("\"mode\"", "\"generated_image_tokens\": { TAKEN, \"by_size_and_quality\": { \"1024x1024/low\": 9 } }, \"mode\"", "generated_image_tokens_max is missing; sizes that are not in")]
+    [InlineData("\"mode\"", "\"generated_image_tokens_max\": 9, \"generated_image_tokens\": { TAKEN, \"by_size_and_quality\": { \"1024x1024/low\": 10 } }, \"mode\"",
+        "generated_image_tokens.by_size_and_quality.1024x1024/low is above generated_image_tokens_max, 9")]
+    [InlineData("\"mode\"", "\"generated_image_tokens_max\": 9, \"generated_image_tokens\": { TAKEN, \"by_size_and_quality\": { \"1024x1024/low\": 9, \"auto/low\": 8 } }, \"mode\"",
+        "generated_image_tokens.by_size_and_quality.auto/low is 8, below 1024x1024/low, which it may become")]
     [InlineData("\"mode\"", "\"aliases\": \"m2\", \"mode\"", "aliases is not a list of at most 200 names")]
     [InlineData("\"mode\"", "\"aliases\": [\"m 2\"], \"mode\"", "aliases is not a name of 1 to 256 characters without blanks")]
     [InlineData("\"mode\"", "\"aliases\": [\"m1\"], \"mode\"", "the name m1 is taken by m1 in the same file")]
@@ -65,7 +83,8 @@ public sealed class PriceFaultTests
         "long_context.prices.per_million_tokens.input is below prices.per_million_tokens.input")]
     public void AC14_Load_OneFault_NamedWithPlaceAndRemedy(string piece, string replacement, string fault)
     {
-        var text = Assert.Single(Faults(File(RowWith(piece, replacement))));
+        const string Taken = "\"source\": \"https://acme.test/pictures\", \"as_of\": \"2026-08-06\"";
+        var text = Assert.Single(Faults(File(RowWith(piece, replacement.Replace("TAKEN", Taken, StringComparison.Ordinal)))));
         Assert.StartsWith("file1.json: acme/m1: " + fault, text, StringComparison.Ordinal);
     }
 

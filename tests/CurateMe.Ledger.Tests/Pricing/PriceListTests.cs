@@ -122,6 +122,18 @@ public sealed class PriceListTests
     }
 
     [Fact]
+    public void Load_LaterTableOfPictures_ReplacesTheEarlierAndChangesTheVersion()
+    {
+        static string Table(string counts) => Row.Replace(
+            "\"mode\"", $"\"generated_image_tokens_max\": 90, \"generated_image_tokens\": {{ \"source\": \"s\", \"as_of\": \"2026-08-06\", \"by_size_and_quality\": {{ {counts} }} }}, \"mode\"", StringComparison.Ordinal);
+        var (earlier, later) = (File(Table("\"1024x1024/low\": 10, \"auto/low\": 20")), File(Table("\"1024x1024/low\": 11")));
+        var price = Load(earlier, later).Find("acme", "m1")!;
+        Assert.Equal((11L, 90L, 90L), (price.TokensPerGeneratedImage("1024x1024", "low"), price.TokensPerGeneratedImage(null, "low"), price.TokensPerGeneratedImage("1024x1024", null)));
+        Assert.Equal(20, Load(earlier, File(Row)).Find("acme", "m1")!.TokensPerGeneratedImage(null, "low"));
+        Assert.NotEqual(Load(earlier).Version, Load(earlier, later).Version);
+    }
+
+    [Fact]
     public void Load_EveryModel_GivesEachRowWhatItDoesNotSay()
     {
         var list = Load($$"""

@@ -36,12 +36,14 @@ sealed class ImageEditsDialect : OpenAiDialect
             ByDeployment = Deployment(request) is not null,
             Stream = form.Stream,
             OutputCap = ImagesFacts.MaxTextTokens,
-            Images = form.Pictures + form.Masks,
+            Images = form.Count * (form.Pictures + form.Masks),
             Pictures = form.Count,
+            Size = form.Size,
+            Quality = form.Quality,
             PartialTokens = (long)form.Count * form.Partials * ImagesFacts.TokensOfPartial,
             ImageVariant = model.StartsWith("dall-e", StringComparison.Ordinal) ? $"{form.Size ?? "1024x1024"}/{form.Quality ?? "standard"}" : null,
         };
-        facts.Input[BilledUnit.InputToken] = form.Text;
+        facts.Input[BilledUnit.InputToken] = form.Count * form.Text;
         return facts;
     }
 

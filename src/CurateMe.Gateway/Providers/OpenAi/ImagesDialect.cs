@@ -1,4 +1,5 @@
 using System.Text.Json;
+using CurateMe.Gateway.InputBounds;
 using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Pricing;
 
@@ -88,11 +89,14 @@ sealed class ImagesDialect : OpenAiDialect
             Stream = stream,
             OutputCap = ImagesFacts.MaxTextTokens,
             Pictures = n,
+            Size = size,
+            Quality = quality,
             PartialTokens = (long)n * partials * ImagesFacts.TokensOfPartial,
             // A size that the provider chooses may be the dearest.
             ImageVariant = byPiece ? $"{size ?? "1024x1024"}/{quality ?? "standard"}" : null,
         };
-        facts.Input[BilledUnit.InputToken] = body.Length;
+        // What lengthens the body is added once for every dialect.
+        facts.Input[BilledUnit.InputToken] = ((long)n * body.Length) + ((n - 1) * Normalization.Growth(body));
         return facts;
     }
 
@@ -105,7 +109,7 @@ sealed class ImagesDialect : OpenAiDialect
     }
 }
 
-/// <summary>Facts of a request for pictures.</summary>
+/// <summary>Facts of a request for pictures. Each picture may be made, and billed, as by a request of its own: with all that goes in.</summary>
 sealed class ImagesFacts : RequestFacts
 {
     public const int MaxPictures = 10;
@@ -119,7 +123,15 @@ sealed class ImagesFacts : RequestFacts
 
     /// <summary>Pictures asked for.</summary>
     public int Pictures { get; init; }
+
+    /// <summary>As the caller wrote it; null where the provider is left to choose.</summary>
+    public string? Size { get; init; }
+
+    /// <inheritdoc cref="Size"/>
+    public string? Quality { get; init; }
     public long PartialTokens { get; init; }
+
+    public override string? Smaller => "ask for a smaller size, a lower quality or fewer pictures (n), and name size and quality";
 
     public override void AddBounds(ModelPrice price, ref UsageCounts usage)
     {
@@ -127,9 +139,9 @@ sealed class ImagesFacts : RequestFacts
         {
             usage[BilledUnit.Image] = Pictures;
         }
-        else if (price.MaxTokensPerGeneratedImage is { } most)
+        else if (price.TokensPerGeneratedImage(Size, Quality) is { } most)
         {
-            usage[BilledUnit.ImageOutputToken] = ((long)Pictures * most) + PartialTokens;
+            usage[BilledUnit.ImageOutputToken] = (Pictures * most) + PartialTokens;
         }
         else if (!price.IsFree)
         {

@@ -6,6 +6,7 @@ namespace CurateMe.Gateway.Simulator.OpenAi;
 internal static class Images
 {
     const int MaxImages = 10;
+    const int MaxSide = 3_840;
 
     // An input picture of one tile.
     const int PictureTokens = 65 + 129;
@@ -46,7 +47,7 @@ internal static class Images
         var size = askedSize is not (null or "auto") ? askedSize : "1024x1024";
         var quality = askedQuality is not (null or "auto") ? askedQuality : byToken ? "high" : "standard";
         call.Variant = $"{size}/{quality}";
-        var output = count * TokensOf(size, quality);
+        var output = count * (call.Model.StartsWith("gpt-image-2", StringComparison.Ordinal) ? TokensOfAnySize(size, quality) : TokensOf(size, quality));
         var units = byToken
             ? new BillCounts { PromptTokens = words + (pictures * PictureTokens), ImagePromptTokens = pictures * PictureTokens, CompletionTokens = output, ImageCompletionTokens = output }
             : new BillCounts { Images = count };
@@ -81,6 +82,18 @@ internal static class Images
         usage.Count("output_tokens", units.CompletionTokens);
         usage.Count("total_tokens", units.PromptTokens + units.CompletionTokens);
     });
+
+    // As OpenAI's calculator has it: a grid by quality in the picture's shape, denser with its area.
+    static int TokensOfAnySize(string size, string quality)
+    {
+        var sides = size.Split('x').Select(static side => int.TryParse(side, System.Globalization.CultureInfo.InvariantCulture, out var pixels) ? pixels : 0).ToArray();
+        if (sides is not [> 0 and <= MaxSide, > 0 and <= MaxSide])
+            throw new ProviderError(400, $"Invalid size: '{size}'.", "size", "invalid_value");
+        var (longer, shorter) = (Math.Max(sides[0], sides[1]), Math.Min(sides[0], sides[1]));
+        var cells = quality switch { "low" => 16, "medium" => 48, _ => 96 };
+        var across = ((2 * cells * shorter) + longer) / (2 * longer);
+        return (int)(((cells * across * (2_000_000L + (longer * shorter))) + 3_999_999) / 4_000_000);
+    }
 
     static int TokensOf(string size, string quality) => (size, quality) switch
     {

@@ -134,6 +134,21 @@ public sealed class UsageMeterTests
         Assert.Equal((true, UsageCounts.MaxCount), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.InputToken]));
     }
 
+    [Theory]
+    [InlineData("{\"choices\":[],\"prompt_filter_results\":[{\"prompt_index\":0}]}", true)]
+    [InlineData("{\"choices\":[],\"usage\":null}", true)]
+    [InlineData("{\"choices\":[],\"usage\" : null,\"service_tier\":\"default\"}", true)]
+    [InlineData("{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\\\"usage\\\":{}\"}}],\"usage\":null}", true)]
+    [InlineData("{\"choices\":[{\"index\":0,\"delta\":{}}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}", true)]
+    [InlineData("{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}", false)]
+    [InlineData("{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1},\"choices\":[]}", false)]
+    public void Chat_UsageThatTheGatewayAskedFor_OnlyItsOwnChunkIsHidden(string chunk, bool shown)
+    {
+        var meter = new ChatMeter(hideUsageEvent: true, reasoningBeside: false);
+        Assert.Equal(shown, meter.ReadEvent(Encoding.UTF8.GetBytes(chunk)));
+        Assert.True(new ChatMeter(hideUsageEvent: false, reasoningBeside: false).ReadEvent(Encoding.UTF8.GetBytes(chunk)));
+    }
+
     [Fact]
     public void Messages_CompactionOfTheConversation_IsBilledBesideTheAnswer()
     {

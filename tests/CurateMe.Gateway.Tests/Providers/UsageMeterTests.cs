@@ -134,6 +134,21 @@ public sealed class UsageMeterTests
         Assert.Equal((true, UsageCounts.MaxCount), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.InputToken]));
     }
 
+    [Fact]
+    public void Responses_Containers_AreThoseOfTheItemsThemselves()
+    {
+        var meter = new ResponsesMeter(reasoningBeside: false);
+        meter.ReadPlain("""
+            {"id":"resp_1","status":"completed","output":[
+              {"type":"code_interpreter_call","container_id":"cntr_1","outputs":[{"container_id":"cntr_2"}]},
+              {"type":"code_interpreter_call","container_id":"cntr_1"},
+              {"type":"message","content":[{"annotations":[{"type":"container_file_citation","container_id":"cntr_3"}]}]},
+              {"type":"mcp_call","error":{"container_id":"cntr_4"}}],
+             "usage":{"input_tokens":1,"output_tokens":1}}
+            """u8);
+        Assert.Equal((true, 1L), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.CodeSession]));
+    }
+
     [Theory]
     [InlineData("{\"choices\":[],\"prompt_filter_results\":[{\"prompt_index\":0}]}", true)]
     [InlineData("{\"choices\":[],\"usage\":null}", true)]

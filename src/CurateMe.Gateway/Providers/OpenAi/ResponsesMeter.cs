@@ -140,7 +140,7 @@ sealed class ResponsesMeter(bool reasoningBeside) : UsageMeter
                 // Looking into a page that was found is no search of its own.
                 opened |= json.ValueTextEquals("open_page"u8) || json.ValueTextEquals("find_in_page"u8) || json.ValueTextEquals("find"u8);
             }
-            else if (isContainer && containers.Count < 1_000)
+            else if (isContainer && top && containers.Count < 1_000)
             {
                 containers.Add(json.GetString()!);
             }

@@ -210,6 +210,19 @@ public sealed class MessagesTests
         Assert.Equal(refused, thrown?.Message.Contains("compaction", StringComparison.Ordinal) == true);
     }
 
+    [Theory]
+    [InlineData("tools", "\"tools\":[{\"type\":\"advisor_20260301\",\"name\":\"advisor\",\"model\":\"claude-opus-4-6\",\"max_uses\":2}],")]
+    [InlineData("tools", "\"tools\":[{\"name\":\"a\",\"input_schema\":{}},{\"model\":\"claude-opus-4-6\",\"name\":\"advisor\",\"type\":\"\\u0061dvisor_20270101\"}],")]
+    [InlineData("fallbacks", "\"fallbacks\":[{\"model\":\"claude-opus-4-6\"}],")]
+    [InlineData(null, "\"fallbacks\":null,")]
+    [InlineData(null, "\"tools\":[{\"name\":\"advisor\",\"input_schema\":{}}],")]
+    public void Messages_ModelsBesideTheOneThatIsPriced_AreRefused(string? field, string fields)
+    {
+        var thrown = Record.Exception(() => new MessagesRequestReader(Encoding.UTF8.GetBytes(Body(fields))).Read());
+        Assert.Equal(field, (thrown as RefusedException)?.Param);
+        Assert.Equal(field is null, thrown is null);
+    }
+
     [Fact]
     public async Task Messages_ErrorsOfTheProvider_PassUnchangedAndCostNothing()
     {

@@ -134,6 +134,23 @@ public sealed class UsageMeterTests
         Assert.Equal((true, UsageCounts.MaxCount), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.InputToken]));
     }
 
+    [Theory]
+    [InlineData("advisor_message", 1_500)]
+    [InlineData("of_a_kind_to_come", 1_500)]
+    [InlineData("message", 0)]
+    [InlineData("fallback_message", 0)]
+    public void Messages_OtherIterations_AreCountedOnce(string kind, long beside)
+    {
+        var meter = new MessagesMeter();
+        meter.ReadPlain(Encoding.UTF8.GetBytes($$$"""
+            {"content":[],"usage":{"input_tokens":400,"output_tokens":600,"iterations":[
+              {"type":"message","input_tokens":100,"output_tokens":100},{"type":"{{{kind}}}","model":"claude-opus-4-6","input_tokens":300,"output_tokens":1500},
+              {"type":"message","input_tokens":300,"output_tokens":500}]}}
+            """));
+        Assert.Equal((true, 600 + beside), (meter.Reading.Known, meter.Reading.Usage[BilledUnit.OutputToken]));
+        Assert.Equal(400 + (beside == 0 ? 0 : 300), meter.Reading.Usage[BilledUnit.InputToken]);
+    }
+
     [Fact]
     public void Responses_Containers_AreThoseOfTheItemsThemselves()
     {

@@ -101,8 +101,8 @@ struct AnthropicUsage
     long written5m;
     long written1h;
     long searches;
-    bool isCompaction;
-    UsageCounts compacted;
+    bool isBeside;
+    UsageCounts beside;
 
     /// <summary>Disjoint counts of all that is billed.</summary>
     public UsageCounts Counts { get; private set; }
@@ -116,7 +116,7 @@ struct AnthropicUsage
     {
         var next = this;
         var good = next.ReadObject(ref json);
-        var counts = next.compacted;
+        var counts = next.beside;
         if (!good || !next.TryAddTo(ref counts))
         {
             return false;
@@ -169,7 +169,7 @@ struct AnthropicUsage
                     good &= ReadIterations(ref json);
                     break;
                 case 12:
-                    isCompaction = json.TokenType == JsonTokenType.String && json.ValueTextEquals("compaction"u8);
+                    isBeside = json.TokenType != JsonTokenType.String || !(json.ValueTextEquals("message"u8) || json.ValueTextEquals("fallback_message"u8));
                     json.Skip();
                     break;
                 default:
@@ -180,17 +180,17 @@ struct AnthropicUsage
         return good;
     }
 
-    // The counts of the answer leave out what summing the conversation up cost: it stands here alone.
+    // The counts of the answer are those of the messages. What else was done for it, such as summing up or asking an adviser, stands here alone.
     bool ReadIterations(ref Utf8JsonReader json)
     {
         var good = true;
-        compacted = default;
+        beside = default;
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
             var one = new AnthropicUsage();
             if (json.TokenType == JsonTokenType.StartObject)
             {
-                good &= one.ReadObject(ref json) && (!one.isCompaction || one.TryAddTo(ref compacted));
+                good &= one.ReadObject(ref json) && (!one.isBeside || one.TryAddTo(ref beside));
             }
             else
             {

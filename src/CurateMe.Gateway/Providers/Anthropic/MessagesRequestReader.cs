@@ -19,7 +19,7 @@ ref struct MessagesRequestReader
 
     static readonly FieldNames Fields = new(
         "model", "messages", "max_tokens", "stream", "system", "tools", "thinking", "service_tier", "speed", "mcp_servers", "inference_geo", "cache_control", "container",
-        "context_management");
+        "context_management", "fallbacks");
 
     static readonly FieldNames ThinkingFields = new("type", "budget_tokens");
     static readonly FieldNames ToolFields = new("type", "max_uses", "cache_control", "name");
@@ -142,6 +142,13 @@ ref struct MessagesRequestReader
             case 13:
                 ReadContextManagement();
                 break;
+            case 14:
+                if (!json.IsNull)
+                {
+                    throw new RefusedException(
+                        ErrorCode.InvalidField, "The field \"fallbacks\" lets other models answer, at their own prices.", "Leave it out, and have the fallbacks set in the policy.", "fallbacks");
+                }
+                break;
             default:
                 json.Skip();
                 break;
@@ -245,6 +252,11 @@ ref struct MessagesRequestReader
         if (kind is "" or "custom")
         {
             return;
+        }
+        if (kind.StartsWith("advisor", StringComparison.Ordinal))
+        {
+            throw new RefusedException(
+                ErrorCode.InvalidField, "The advisor tool asks another model, at its own price, with the whole conversation.", "Leave the tool out, and ask the other model in a request of your own.", "tools");
         }
         toolTokens += OwnToolTokens;
         if (kind.StartsWith("web_search", StringComparison.Ordinal))

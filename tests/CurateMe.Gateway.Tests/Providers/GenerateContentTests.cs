@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json;
 using CurateMe.Client;
+using CurateMe.Gateway.Providers.Gemini;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Pricing;
 using CurateMe.Ledger.Records;
@@ -116,6 +118,20 @@ public sealed class GenerateContentTests
         Assert.Contains("totalTokens", await count.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(404, (int)embed.StatusCode);
         Assert.Empty(await rig.RecordsAsync());
+    }
+
+    [Theory]
+    [InlineData("gemini-2.5-flash", 1)]
+    [InlineData("gemini-3-pro-preview", 10)]
+    public void CachedContent_MayHoldTools_IsBoundedAsIfItDid(string model, long searches)
+    {
+        foreach (var name in (string[])["cachedContent", "cached_content"])
+        {
+            var with = new GenerateContentReader(Encoding.UTF8.GetBytes(Body(more: $"\"{name}\":\"cachedContents/a\","))).Read(model, stream: false);
+            Assert.Equal((searches, 1L), (with.Input[BilledUnit.WebSearch], with.Input[BilledUnit.MapsSearch]));
+            var without = new GenerateContentReader(Encoding.UTF8.GetBytes(Body(more: $"\"{name}\":null,"))).Read(model, stream: false);
+            Assert.Equal((0L, 0L), (without.Input[BilledUnit.WebSearch], without.Input[BilledUnit.MapsSearch]));
+        }
     }
 
     [Theory]

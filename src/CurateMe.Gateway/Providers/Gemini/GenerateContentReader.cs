@@ -112,8 +112,11 @@ ref struct GenerateContentReader
             case 1 or 2:
                 ReadConfig();
                 break;
+            // The tools of a cache are in force as if they stood here, and only the provider knows them.
             case 3 or 4:
                 unknownInput |= !json.IsNull;
+                searches |= !json.IsNull;
+                maps = json.IsNull ? maps : 1;
                 json.Skip();
                 break;
             case 5:

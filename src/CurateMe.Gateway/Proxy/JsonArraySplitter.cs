@@ -33,7 +33,15 @@ sealed class JsonArraySplitter(UsageMeter meter, int maxElementBytes) : MeteredS
         return done;
     }
 
-    public override void Finish(ReadOnlySpan<byte> rest, ClientStream client) => client.Write(rest);
+    // What is left is an element that was broken off.
+    public override void Finish(ReadOnlySpan<byte> rest, ClientStream client)
+    {
+        if (!rest.IsEmpty)
+        {
+            Meter.PassUnread(rest.Length);
+        }
+        client.Write(rest);
+    }
 
     void Take(ReadOnlySpan<byte> element)
     {

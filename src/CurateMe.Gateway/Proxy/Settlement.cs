@@ -63,7 +63,8 @@ static class Settlement
         }
         usage = facts.Input;
         facts.AddEstimates(price, ref usage);
-        usage[BilledUnit.InputToken] = Tokens(facts.Input[BilledUnit.InputToken]) + ((long)facts.Images * price.MaxTokensPerImage);
+        usage[BilledUnit.InputToken] = Tokens(facts.Input[BilledUnit.InputToken]);
+        usage[BilledUnit.ImageInputToken] += (long)facts.Images * price.MaxTokensPerImage;
         usage[BilledUnit.OutputToken] = passed;
         return usage;
     }

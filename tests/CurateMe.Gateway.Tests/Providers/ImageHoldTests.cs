@@ -1,7 +1,9 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Proxy;
 using CurateMe.Gateway.Tests.Acceptance;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Pricing;
+using CurateMe.Ledger.Records;
 using Xunit;
 
 namespace CurateMe.Gateway.Tests.Providers;
@@ -99,5 +101,33 @@ public sealed class ImageHoldTests
         var remedy = answer.Error.GetProperty("remediation").GetString()!;
         Assert.All(["size", "quality", "(n)"], word => Assert.Contains(word, remedy, StringComparison.Ordinal));
         Assert.DoesNotContain("output tokens", remedy, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(OnMissingUsage.Estimate)]
+    [InlineData(OnMissingUsage.Hold)]
+    public async Task AC09_CompletedEventLargerThanTheLimit_IsChargedByWhatThePicturesMayCost(OnMissingUsage policy)
+    {
+        await using var upstream = new ScriptedUpstream();
+        await using var rig = await GatewayRig.StartAsync(settings: s => upstream.Behind(s) with { Forward = new ForwardOptions { MaxEventBytes = 10_000 } });
+        var key = await rig.KeyAsync(policy: Generous with { OnMissingUsage = policy });
+        upstream.Answer(
+            "data: {\"type\":\"image_edit.completed\",\"b64_json\":\"" + new string('A', 50_000) + "\",\"usage\":{\"input_tokens\":7000,\"output_tokens\":6240}}\n\n", type: "text/event-stream");
+        using var form = new MultipartFormDataContent
+        {
+            { new StringContent("gpt-image-1"), "model" }, { new StringContent("a cat"), "prompt" }, { new StringContent("true"), "stream" },
+            { new ByteArrayContent([1, 2, 3]), "image", "a.png" },
+        };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/images/edits") { Content = form };
+
+        Assert.Equal(200, (await rig.SendAsync(key, request)).Status);
+
+        var record = await rig.RecordAsync();
+        var price = rig.Prices.Find("openai", "gpt-image-1")!;
+        var most = default(UsageCounts);
+        most[BilledUnit.ImageInputToken] = price.MaxTokensPerImage;
+        most[BilledUnit.ImageOutputToken] = 6_240;
+        Assert.Equal(policy == OnMissingUsage.Hold ? UsageSource.Presumed : UsageSource.Estimated, record.Source);
+        Assert.InRange(record.Cost.Value, price.Cost(in most, ServiceTier.Standard).CeilToNano().Value, record.Hold.Value);
     }
 }

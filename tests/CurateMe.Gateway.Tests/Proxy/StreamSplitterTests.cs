@@ -56,6 +56,20 @@ public sealed class StreamSplitterTests
     }
 
     [Theory]
+    [InlineData("[{\"a\":1},{\"b\":\"cd", 8)]
+    [InlineData("[{\"a\":1},\n{", 1)]
+    [InlineData("[{\"a\":1},\n", 0)]
+    [InlineData("[{\"a\":1}]\n", 0)]
+    public async Task Pass_ArrayBrokenOff_CountsItsLastElement(string text, long unread)
+    {
+        foreach (var cut in (int[])[1, 5, text.Length])
+        {
+            var (_, counted, client) = await PassAsync(StreamForm.JsonArray, text, left => Math.Min(left, cut));
+            Assert.Equal((unread, text), (counted, client));
+        }
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void PassUnread_TotalsSoFar_AreNoBillUnlessFinal(bool final)

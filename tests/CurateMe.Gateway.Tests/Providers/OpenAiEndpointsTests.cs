@@ -25,7 +25,7 @@ public sealed class OpenAiEndpointsTests
         ("/responses", "{\"model\":\"gpt-4o-mini\",\"stream\":true," + Tool + "\"input\":\"ping\"}", ""),
         ("/responses", """{"model":"gpt-5-mini","input":"ping","tools":[{"type":"web_search"}],"max_output_tokens":300}""", "web_searches=4;reasoning_tokens=0"),
         ("/responses", """{"model":"gpt-5-mini","input":"ping","tools":[{"type":"web_search"}],"max_tool_calls":2,"max_output_tokens":300,"stream":true}""", "web_searches=2;reasoning_tokens=0"),
-        ("/responses", """{"model":"gpt-5-mini","input":"ping","service_tier":"priority","max_output_tokens":100}""", ""),
+        ("/responses", """{"model":"gpt-5-mini","input":"ping","context_management":[],"service_tier":"priority","max_output_tokens":100}""", ""),
         ("/responses", """{"model":"gpt-5-mini","input":"ping","service_tier":"flex","max_output_tokens":100}""", ""),
         ("/completions", """{"model":"gpt-3.5-turbo-instruct","prompt":"ping"}""", "output_tokens=100"),
         ("/completions", """{"model":"gpt-3.5-turbo-instruct","prompt":["ping","pong"],"n":2,"best_of":3,"max_tokens":20}""", ""),
@@ -232,6 +232,8 @@ public sealed class OpenAiEndpointsTests
 
     [Theory]
     [InlineData("/v1/responses", """{"model":"gpt-5-mini","input":"x","tools":[{"type":"image_generation"}]}""", 400)]
+    [InlineData("/v1/responses", """{"model":"gpt-5-mini","input":"x","context_management":[{"type":"compaction","compact_threshold":1000}]}""", 400)]
+    [InlineData("/v1/responses", """{"model":"gpt-5-mini","context_management":{"type":"to_come"},"input":"x"}""", 400)]
     [InlineData("/v1/chat/completions", """{"model":"gpt-4o-mini","messages":[],"tools":[{"type":"browser_search"}]}""", 400)]
     [InlineData("/v1/openrouter/chat/completions", """{"model":"openai/gpt-4o-mini","messages":[],"plugins":[{"id":"web"}]}""", 400)]
     [InlineData("/v1/openrouter/chat/completions", """{"model":"openai/gpt-4o-mini","messages":[],"models":["openai/gpt-5"]}""", 400)]

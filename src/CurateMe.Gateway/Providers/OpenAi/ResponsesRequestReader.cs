@@ -16,7 +16,8 @@ ref struct ResponsesRequestReader
     const int MaxMention = 128;
 
     static readonly FieldNames Fields = new(
-        "model", "input", "instructions", "previous_response_id", "conversation", "prompt", "tools", "max_output_tokens", "max_tool_calls", "stream", "background", "service_tier", "reasoning");
+        "model", "input", "instructions", "previous_response_id", "conversation", "prompt", "tools", "max_output_tokens", "max_tool_calls", "stream", "background", "service_tier", "reasoning",
+        "context_management");
 
     static readonly FieldNames ToolFields = new("type", "container");
     static readonly FieldNames ReasoningFields = new("effort") { Within = "reasoning" };
@@ -135,9 +136,24 @@ ref struct ResponsesRequestReader
             case 12 when json.Type == JsonTokenType.StartObject:
                 ReadReasoning();
                 break;
+            case 13:
+                RefuseContextManagement();
+                break;
             default:
                 json.Skip();
                 break;
+        }
+    }
+
+    // Compaction reads the whole conversation once more and writes a summary, beside the answer and as often as the provider likes.
+    void RefuseContextManagement()
+    {
+        var isNothing = json.IsNull || (json.Type == JsonTokenType.StartArray && json.Reader.Read() && json.Type == JsonTokenType.EndArray);
+        if (!isNothing)
+        {
+            throw new RefusedException(
+                ErrorCode.InvalidField, "The field \"context_management\" asks for compaction, whose cost no limit of the request bounds.", "Leave it out, and sum up in a request of your own.",
+                "context_management");
         }
     }
 

@@ -31,6 +31,7 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
     public async ValueTask<HoldOutcome> HoldAsync(HoldRequest request, CancellationToken ct)
     {
         var org = orgs.GetOrAdd(request.Path.OrgId, static id => new Org(id));
+        var doubtful = false;
         if (org.Alone is null)
         {
             try
@@ -46,9 +47,10 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
                 {
                     throw;
                 }
+                doubtful = e.OutcomeUnknown;
             }
         }
-        return await AloneAsync(org, request, ct).ConfigureAwait(false);
+        return await AloneAsync(org, request, doubtful, ct).ConfigureAwait(false);
     }
 
     /// <inheritdoc />
@@ -120,19 +122,20 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
         stop.Dispose();
     }
 
-    async ValueTask<HoldOutcome> AloneAsync(Org org, HoldRequest request, CancellationToken ct)
+    /// <param name="doubtful">The store may hold it all the same, or get to it yet: what is refused here must then be given back there.</param>
+    async ValueTask<HoldOutcome> AloneAsync(Org org, HoldRequest request, bool doubtful, CancellationToken ct)
     {
         var path = request.Path;
         if (path.OnStoreLoss == StoreLoss.Deny || org.Alone is not { } alone)
         {
-            throw new CounterStoreUnavailableException("The budget counters are away, and the policy is to admit nobody without them.", outcomeUnknown: false);
+            throw new CounterStoreUnavailableException("The budget counters are away, and the policy is to admit nobody without them.", doubtful);
         }
         var slice = alone.Slice(path, request.Record.Day);
         var outcome = await alone.Counters.HoldAsync(request with { Path = slice }, ct).ConfigureAwait(false);
-        if (outcome.Verdict == HoldVerdict.BudgetExceeded)
+        if (outcome.Verdict == HoldVerdict.BudgetExceeded || (doubtful && outcome.Verdict != HoldVerdict.Admitted))
         {
             throw new CounterStoreUnavailableException(
-                $"The budget counters are away, and the request is beyond what this replica may spend alone of {outcome.BlockedAt!.Field}.", outcomeUnknown: false);
+                $"The budget counters are away, and the request is beyond what this replica may admit alone of {outcome.BlockedAt!.Field}.", doubtful);
         }
         if (outcome.Verdict == HoldVerdict.Admitted)
         {

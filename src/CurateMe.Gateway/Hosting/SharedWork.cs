@@ -73,6 +73,7 @@ sealed partial class SharedWork(
             {
                 Log.Released(logger, released);
             }
+            await store.LookAgainAsync(ct);
             var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
             foreach (var org in store.TakeLate())
             {

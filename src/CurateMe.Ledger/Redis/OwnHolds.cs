@@ -22,6 +22,17 @@ sealed class OwnHolds(TimeProvider time)
 
     public OwnHold? Find(RequestId id) => holds.GetValueOrDefault(id);
 
+    /// <summary>Whose they are.</summary>
+    public HashSet<string> Orgs()
+    {
+        HashSet<string> orgs = new(StringComparer.Ordinal);
+        foreach (var (_, hold) in holds)
+        {
+            orgs.Add(hold.Record.OrgId);
+        }
+        return orgs;
+    }
+
     public List<OwnHold> Of(string orgId) => [.. holds.Values.Where(h => h.Record.OrgId == orgId && !h.Ended)];
 }
 

@@ -14,6 +14,9 @@ public sealed record RedisCounterOptions
     /// </summary>
     public required Func<string, string, CancellationToken, Task> Rebuild { get; init; }
 
+    /// <summary>Brings what this process has of an org to counters that were rebuilt while it was cut off from them.</summary>
+    public Func<string, CancellationToken, Task> Bring { get; init; } = static (_, _) => Task.CompletedTask;
+
     /// <summary>How often an operation whose outcome is unknown is asked, 1 to 10.</summary>
     public int Tries { get; init; } = 3;
 

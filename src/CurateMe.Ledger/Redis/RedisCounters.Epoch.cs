@@ -17,7 +17,8 @@ public sealed partial class RedisCounters
         {
             return false;
         }
-        Attach(org, epoch, asked, reply[2].AsInt64());
+        org.SeeAnew(reply[2].AsInt64());
+        org.Epoch = new RedisEpoch(epoch, asked);
         return true;
     }
 
@@ -39,15 +40,13 @@ public sealed partial class RedisCounters
                 {
                     return known;
                 }
-                var asked = Volatile.Read(ref generation);
                 await client.ExecuteAsync(["SADD", OrgIndex, org.Id], ct).ConfigureAwait(false);
-                var reply = await client.EvalAsync(RedisScripts.Attach, [org.State], [], ct).ConfigureAwait(false);
-                var epoch = reply[1].AsString()!;
-                if (reply[0].AsBoolean() && reply[2].AsInt64() is var seq && (org.Seen <= seq || org.Epoch is null))
+                var (epoch, name) = await AskEpochAsync(org, ct).ConfigureAwait(false);
+                if (epoch is not null)
                 {
-                    return Attach(org, epoch, asked, seq);
+                    return epoch;
                 }
-                await RebuildAsync(org, epoch, ct).ConfigureAwait(false);
+                await RebuildAsync(org, name, ct).ConfigureAwait(false);
             }
         }
         finally
@@ -56,6 +55,63 @@ public sealed partial class RedisCounters
         }
         throw new CounterStoreUnavailableException("The budget counters are being rebuilt.", outcomeUnknown: false);
     }
+
+    // The epoch is null when the counters must be rebuilt for the server of this name.
+    async ValueTask<(RedisEpoch? Epoch, string Name)> AskEpochAsync(RedisOrg org, CancellationToken ct)
+    {
+        var asked = Volatile.Read(ref generation);
+        var reply = await client.EvalAsync(RedisScripts.Attach, [org.State], [], ct).ConfigureAwait(false);
+        var name = reply[1].AsString()!;
+        if (!reply[0].AsBoolean() || (org.Epoch is not null && reply[2].AsInt64() < org.Seen))
+        {
+            return (null, name);
+        }
+        var built = reply[3].AsString()!;
+        if (org.Built is { } before && before != built)
+        {
+            await options.Bring(org.Id, ct).ConfigureAwait(false);
+        }
+        org.Built = built;
+        org.SeeAnew(reply[2].AsInt64());
+        return (org.Epoch = new RedisEpoch(name, asked), name);
+    }
+
+    /// <summary>
+    /// Looks whether counters that this process holds money in were rebuilt while it was cut off from them, and brings what they lack then. To be called about once a second.
+    /// </summary>
+    internal async ValueTask LookAgainAsync(CancellationToken ct)
+    {
+        foreach (var id in own.Orgs())
+        {
+            await LookAgainAsync(Org(id), ct).ConfigureAwait(false);
+        }
+    }
+
+    async ValueTask LookAgainAsync(RedisOrg org, CancellationToken ct)
+    {
+        if (IsCurrent(org) || !await org.Attaching.WaitAsync(options.RebuildWait, ct).ConfigureAwait(false))
+        {
+            return;
+        }
+        try
+        {
+            if (!IsCurrent(org))
+            {
+                await AskEpochAsync(org, ct).ConfigureAwait(false);
+            }
+        }
+        catch (RespException e)
+        {
+            throw Unavailable(e, outcomeUnknown: false);
+        }
+        finally
+        {
+            org.Attaching.Release();
+        }
+    }
+
+    // Not cut off since it was last asked, or never there before.
+    bool IsCurrent(RedisOrg org) => org.Built is null || org.Epoch?.Generation == Volatile.Read(ref generation);
 
     async Task RebuildAsync(RedisOrg org, string epoch, CancellationToken ct)
     {
@@ -67,11 +123,5 @@ public sealed partial class RedisCounters
         {
             throw new CounterStoreUnavailableException("The budget counters are being rebuilt.", outcomeUnknown: false, e);
         }
-    }
-
-    static RedisEpoch Attach(RedisOrg org, string epoch, long asked, long seq)
-    {
-        org.SeeAnew(seq);
-        return org.Epoch = new RedisEpoch(epoch, asked);
     }
 }

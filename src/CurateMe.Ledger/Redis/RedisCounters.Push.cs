@@ -29,6 +29,7 @@ public sealed partial class RedisCounters
     internal async ValueTask<bool> PushAsync(string orgId, string? epoch, Func<IReadOnlyList<UsageRecord>> unrecorded, CancellationToken ct)
     {
         var org = Org(orgId);
+        var built = epoch is null ? default : await AskAsync(static (self, org, ct) => self.client.ExecuteAsync(["HGET", org.State, "built"], ct), org, ct).ConfigureAwait(false);
         var mine = own.Of(orgId);
         var live = mine.Where(static h => h.Granted is not null).ToArray();
         Dictionary<RequestId, UsageRecord> ended = [];
@@ -60,6 +61,7 @@ public sealed partial class RedisCounters
         if (epoch is not null)
         {
             await AskAsync(static (self, s, ct) => self.client.ExecuteAsync(["HSET", s.org.State, "ack:" + self.options.Replica, s.epoch], ct), (org, epoch), ct).ConfigureAwait(false);
+            org.Built = built.AsString() ?? "";
         }
         return intact;
     }

@@ -116,6 +116,10 @@ public sealed partial class RedisCounters : ICounterStore
         var mine = own.Find(record.Id);
         mine?.Ended = true;
         var id = mine?.IdWord ?? OwnHold.Word(record.Id);
+        if (!IsCurrent(org))
+        {
+            await LookAgainAsync(org, ct).ConfigureAwait(false);
+        }
         RespReply reply;
         try
         {

@@ -54,6 +54,9 @@ sealed class RedisOrg
 
     public SemaphoreSlim Attaching { get; } = new(1, 1);
 
+    /// <summary>The last rebuild that was given all that this process has; null before it used the counters.</summary>
+    public string? Built { get; set; }
+
     /// <summary>Highest number of changes seen; a store that has fewer lost some.</summary>
     public long Seen => Volatile.Read(ref seen);
 

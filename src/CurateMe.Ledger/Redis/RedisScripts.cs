@@ -9,7 +9,7 @@ static class RedisScripts
     static readonly string Cells = Text("cells.v1.lua");
     static readonly string Skip = Text("skip.v1.lua");
 
-    public static readonly RespScript Attach = Load("attach.v1");
+    public static readonly RespScript Attach = Load("attach.v2");
     public static readonly RespScript Open = Load("open.v1");
     public static readonly RespScript Hold = Load("hold.v2");
     public static readonly RespScript End = new("end.v2", Cells + Skip + Text("end.v2.lua"));
@@ -18,7 +18,7 @@ static class RedisScripts
     public static readonly RespScript Mark = Load("mark.v2");
     public static readonly RespScript Captured = Load("captured.v1");
     public static readonly RespScript Adjust = Load("adjust.v2");
-    public static readonly RespScript Begin = Load("begin.v1");
+    public static readonly RespScript Begin = Load("begin.v2");
     public static readonly RespScript Renew = Load("renew.v1");
     public static readonly RespScript HeldBy = Plain("held_by.v1");
     public static readonly RespScript Push = Load("push.v1");

@@ -43,7 +43,7 @@ public sealed class RedisStore : IAsyncDisposable
     {
         (this.journal, this.ledger, this.events, this.time) = (journal, ledger, events, time);
         var replica = RequestId.New(time.GetUtcNow()).ToString();
-        var options = new RedisCounterOptions { Replica = replica, Rebuild = (org, _, _) => RebuildAsync(org, force: false), Backlog = () => journal.Settled };
+        var options = new RedisCounterOptions { Replica = replica, Rebuild = (org, _, _) => RebuildAsync(org, force: false), Bring = BringAsync, Backlog = () => journal.Settled };
         options = tune?.Invoke(options) ?? options;
         renewEvery = options.TakeOver / 4;
         Counters = new RedisCounters(client, options, time);
@@ -137,6 +137,9 @@ public sealed class RedisStore : IAsyncDisposable
             await BringAsync(orgId, ct).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Brings what this replica holds to counters that were rebuilt while it was cut off from them. To be called about once a second.</summary>
+    public ValueTask LookAgainAsync(CancellationToken ct) => Counters.LookAgainAsync(ct);
 
     /// <summary>Has orgs whose ended records were too many to be remembered compared with the ledger again when it has them.</summary>
     public ValueTask CatchUpAsync(CancellationToken ct) => Counters.CatchUpAsync(journal, ct);

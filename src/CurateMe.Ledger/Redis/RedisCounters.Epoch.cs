@@ -62,7 +62,7 @@ public sealed partial class RedisCounters
         var asked = Volatile.Read(ref generation);
         var reply = await client.EvalAsync(RedisScripts.Attach, [org.State], [], ct).ConfigureAwait(false);
         var name = reply[1].AsString()!;
-        if (!reply[0].AsBoolean() || (org.Epoch is not null && reply[2].AsInt64() < org.Seen))
+        if (!reply[0].AsBoolean())
         {
             return (null, name);
         }
@@ -71,8 +71,13 @@ public sealed partial class RedisCounters
         {
             await options.Bring(org.Id, ct).ConfigureAwait(false);
         }
+        var seq = reply[2].AsInt64();
+        // The same counters with fewer changes have lost some: the next hold finds that out by what was seen, and shuts them.
+        if (org.Built != built || seq > org.Seen)
+        {
+            org.SeeAnew(seq);
+        }
         org.Built = built;
-        org.SeeAnew(reply[2].AsInt64());
         return (org.Epoch = new RedisEpoch(name, asked), name);
     }
 

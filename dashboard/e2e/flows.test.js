@@ -317,6 +317,25 @@ test('teams, orgs, runners and webhooks are made and changed', async () => {
   await window.close();
 });
 
+test('a platform webhook is shown to platform admins, marked, and to no tenant', async () => {
+  await gateway.admin('POST', '/api/v1/admin/webhooks', { url: 'https://ops.example.com/all', events: ['dlq_backlog'] });
+  const operator = await open(browser, gateway);
+  await operator.go('/webhooks', 'Webhooks');
+  const row = operator.page.getByRole('row', { name: /ops\.example\.com/ });
+  await row.getByText('Platform: every org’s events').waitFor();
+  await operator.page.getByRole('button', { name: 'Actions for https://ops.example.com/all' }).click();
+  await operator.page.getByRole('menuitem', { name: 'Disable' }).click();
+  await row.getByText('disabled').waitFor();
+  assert.deepEqual(await findings(operator.page), []);
+  await operator.close();
+  const { token } = await gateway.admin('POST', '/api/v1/admin/tokens', { name: 'owner', role: 'org_admin', org_id: 'org_default' });
+  const tenant = await open(browser, gateway, { token });
+  await tenant.go('/webhooks', 'Webhooks');
+  await tenant.page.getByRole('button', { name: 'New webhook' }).waitFor();
+  assert.ok(!(await rows(tenant.page, 'Webhooks')).some((r) => r[0].includes('ops.example.com')));
+  await tenant.close();
+});
+
 test('alerts are told in words, and lead to where something can be done', async () => {
   const window = await open(browser, gateway);
   const { page } = window;

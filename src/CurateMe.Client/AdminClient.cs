@@ -179,7 +179,9 @@ public sealed class AdminClient(HttpClient http, string token, string? orgId = n
     /// <returns>The webhook with its secret, this once.</returns>
     public Task<Webhook> CreateWebhookAsync(WebhookCreate webhook, CancellationToken ct = default) => SendAsync(HttpMethod.Post, WebhookPath(), webhook, Json.WebhookCreate, Json.Webhook, ct);
 
-    public Task<Page<Webhook>> ListWebhooksAsync(int? limit = null, string? cursor = null, CancellationToken ct = default) => GetAsync(WebhookPath() + Query(("limit", limit), ("cursor", cursor)), Json.PageWebhook, ct);
+    /// <param name="platform">Only those of no org, which are told of every org's events; for platform admins.</param>
+    public Task<Page<Webhook>> ListWebhooksAsync(int? limit = null, string? cursor = null, bool platform = false, CancellationToken ct = default) =>
+        GetAsync(WebhookPath() + Query(("limit", limit), ("cursor", cursor), ("platform", platform ? "true" : null)), Json.PageWebhook, ct);
 
     public Task<Webhook> GetWebhookAsync(string webhook, CancellationToken ct = default) => GetAsync(WebhookPath(webhook), Json.Webhook, ct);
 

@@ -14,6 +14,7 @@ import { Figures } from '../parts/Table';
 import { percent } from '../numbers';
 import { Deliveries } from './webhooks/Deliveries';
 import { kinds, kindNames } from './webhooks/kinds';
+import { ownerOf } from './webhooks/owner';
 
 type Hook = Schemas['Webhook'];
 const column = createColumnHelper<Hook>();
@@ -21,7 +22,15 @@ const column = createColumnHelper<Hook>();
 export default function Webhooks() {
   const { header } = useOrg();
   const { may } = useSeat();
-  const list = ask.useQuery('get', '/api/v1/admin/webhooks', { params: { header } });
+  const own = ask.useQuery('get', '/api/v1/admin/webhooks', { params: { header, query: { limit: '50' } } });
+  const platform = ask.useQuery('get', '/api/v1/admin/webhooks', { params: { query: { platform: 'true', limit: '50' } } }, { enabled: may('platform') });
+  const lists = may('platform') ? [own, platform] : [own];
+  const all = {
+    data: lists.every((l) => l.data !== undefined) ? lists.flatMap((l) => l.data!.data) : undefined,
+    error: lists.find((l) => l.error)?.error ?? null,
+    isPending: lists.some((l) => l.isPending),
+    refetch: () => lists.forEach((l) => void l.refetch()),
+  };
   const [editing, setEditing] = useState<Hook | 'new' | null>(null);
   const [secret, setSecret] = useState<string | null>(null);
   const [removing, setRemoving] = useState<Hook | null>(null);
@@ -41,9 +50,9 @@ export default function Webhooks() {
   const patch = ask.useMutation('patch', '/api/v1/admin/webhooks/{webhook}', { ...told, onSuccess: () => refresh('/webhooks') });
   const remove = ask.useMutation('delete', '/api/v1/admin/webhooks/{webhook}', { onSuccess: async () => { await refresh('/webhooks'); setRemoving(null); } });
   const rotate = ask.useMutation('post', '/api/v1/admin/webhooks/{webhook}/rotate', { onSuccess: async (hook) => { await refresh('/webhooks'); setRotating(null); if (hook.secret) setSecret(hook.secret); } });
-  const of = (hook: Hook) => ({ params: { header, path: { webhook: hook.webhook_id } } });
+  const of = (hook: Hook) => ({ params: { header: ownerOf(hook), path: { webhook: hook.webhook_id } } });
   const columns = [
-    column.accessor('url', { header: 'Address', meta: { wrap: true }, cell: (c) => <div><Text size="sm" fw={550} style={{ overflowWrap: 'anywhere' }}>{c.getValue()}</Text><Id of={c.row.original.webhook_id} /></div> }),
+    column.accessor('url', { header: 'Address', meta: { wrap: true }, cell: (c) => <div><Text size="sm" fw={550} style={{ overflowWrap: 'anywhere' }}>{c.getValue()}</Text><Group gap={6}><Id of={c.row.original.webhook_id} />{c.row.original.org_id == null && <Badge size="sm" variant="light">Platform: every org’s events</Badge>}</Group></div> }),
     column.accessor((h) => (h.enabled ? 'active' : 'disabled'), { id: 'state', header: 'State', cell: (c) => <div><State of={c.getValue()} />{c.row.original.disabled_reason && <Text size="xs" c="dimmed">{c.row.original.disabled_reason}</Text>}</div> }),
     column.accessor('events', { header: 'Told of', enableSorting: false, meta: { wrap: true }, cell: (c) => <Group gap={4}>{c.getValue().map((e) => <Badge key={e} variant="default" size="sm">{kindNames[e] ?? e}</Badge>)}</Group> }),
     column.accessor('budget_warning_threshold', { header: 'Warn at', meta: { num: true }, cell: (c) => (c.getValue() == null ? '—' : percent(Number(c.getValue()) * 100)) }),
@@ -71,7 +80,7 @@ export default function Webhooks() {
   ];
   return (
     <Page about="Addresses that are told of events: signed, retried for a day, never sent into private networks." actions={may('change') && <Button size="xs" leftSection={<IconPlus size={16} />} onClick={() => setEditing('new')}>New webhook</Button>}>
-      <Card flush><Answer of={list}>{(page) => <Figures name="Webhooks" rows={page.data} columns={columns as never} id={(h) => h.webhook_id} empty={<Empty title="No webhooks yet">With one, somebody is told before a budget ends.</Empty>} />}</Answer></Card>
+      <Card flush><Answer of={all}>{(hooks) => <Figures name="Webhooks" rows={hooks} columns={columns as never} id={(h) => h.webhook_id} empty={<Empty title="No webhooks yet">With one, somebody is told before a budget ends.</Empty>} />}</Answer></Card>
       {editing && <HookForm of={editing === 'new' ? null : editing} close={() => setEditing(null)} made={setSecret} />}
       <SecretOnce secret={secret} title="The webhook's signing secret" close={() => setSecret(null)}><Text size="sm">Messages carry webhook-id, webhook-timestamp and webhook-signature, as Standard Webhooks describes.</Text></SecretOnce>
       <Confirm opened={removing !== null} title="Remove the webhook" action="Remove" danger busy={remove.isPending} fault={remove.error} close={() => setRemoving(null)} run={() => removing && remove.mutate(of(removing))}>
@@ -97,7 +106,7 @@ function HookForm({ of, close, made }: { of: Hook | null; close: () => void; mad
   function save(event: FormEvent) {
     event.preventDefault();
     const body = { url: url.trim(), events: events as Hook['events'], budget_warning_threshold: threshold === '' ? null : Math.round(Number(threshold) * 100) / 10_000, format: format as Hook['format'] };
-    if (of) patch.mutate({ params: { header, path: { webhook: of.webhook_id } }, body });
+    if (of) patch.mutate({ params: { header: ownerOf(of), path: { webhook: of.webhook_id } }, body });
     else create.mutate({ params: { header }, body });
   }
   return (

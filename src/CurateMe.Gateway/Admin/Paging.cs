@@ -18,6 +18,10 @@ static class Paging
         : int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value is >= 1 and <= MaxLimit ? value
         : throw Refusal.InvalidField("limit", $"must be a whole number from 1 to {MaxLimit}");
 
+    /// <summary>A switch: <c>true</c> or <c>false</c>; not given is false.</summary>
+    public static bool Flag(string param, string? text) =>
+        text switch { null or "false" => false, "true" => true, _ => throw Refusal.InvalidField(param, "must be true or false") };
+
     /// <summary>The id after which a page begins.</summary>
     public static string? After(string? cursor)
     {

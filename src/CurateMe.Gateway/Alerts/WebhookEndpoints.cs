@@ -63,11 +63,25 @@ static class WebhookEndpoints
         return TypedResults.Created($"/api/v1/admin/webhooks/{id}", View(webhook, call, secret));
     }
 
-    static async Task<Ok<Page<Webhook>>> ListAsync(string? limit, string? cursor, AdminCall call, Catalogue catalogue, CancellationToken ct)
+    static async Task<Ok<Page<Webhook>>> ListAsync(string? limit, string? cursor, string? platform, AdminCall call, Catalogue catalogue, CancellationToken ct)
     {
         var count = Paging.Limit(limit);
-        var org = call.NamedOrg is null ? null : (await call.OrgAsync(ct)).Id;
-        return TypedResults.Ok(Paging.Page(await catalogue.Webhooks.ListAsync(org, Paging.After(cursor), count + 1, ct), count, w => w.Id, w => View(w.Value, call)));
+        var owner = OfPlatform(platform, call) ? WebhookDocument.Platform : call.NamedOrg is null ? null : (await call.OrgAsync(ct)).Id;
+        return TypedResults.Ok(Paging.Page(await catalogue.Webhooks.ListAsync(owner, Paging.After(cursor), count + 1, ct), count, w => w.Id, w => View(w.Value, call)));
+    }
+
+    // Whether only those that belong to no org are asked for.
+    static bool OfPlatform(string? platform, AdminCall call)
+    {
+        if (!Paging.Flag("platform", platform))
+        {
+            return false;
+        }
+        if (!call.Actor.May(AdminRight.Platform))
+        {
+            throw Refusal.Forbidden("Only a platform admin may see the platform's webhooks.");
+        }
+        return call.NamesOrg ? throw Refusal.InvalidField("platform", $"asks for what belongs to no org, but {AdminCall.OrgHeader} names one") : true;
     }
 
     static async Task<Ok<Webhook>> GetAsync(string webhook, AdminCall call, Catalogue catalogue, CancellationToken ct) =>

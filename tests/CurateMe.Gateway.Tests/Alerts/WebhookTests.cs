@@ -207,6 +207,11 @@ public sealed class WebhookTests
         Assert.Equal("key_test", (string?)receiver.Messages.Single(m => m.Path == "/test").Data["key_id"]);
         Assert.Single((await rig.Admin("org_test").ListWebhooksAsync()).Data);
         Assert.Equal(2, (await rig.Admin().ListWebhooksAsync()).Data.Count);
+        Assert.Equal(platform.WebhookId, Assert.Single((await rig.Admin().ListWebhooksAsync(platform: true)).Data).WebhookId);
+        Assert.Equal("platform", (await Assert.ThrowsAsync<AdminRefusedException>(() => rig.Admin("org_test").ListWebhooksAsync(platform: true))).Error.Param);
+        var tenant = new AdminClient(rig.Http, (await rig.Admin("org_test").CreateTokenAsync(new AdminTokenCreate { Role = AdminRole.OrgAdmin })).Token!);
+        Assert.Single((await tenant.ListWebhooksAsync()).Data);
+        Assert.Equal(403, (await Assert.ThrowsAsync<AdminRefusedException>(() => tenant.ListWebhooksAsync(platform: true))).Status);
         Assert.Equal(404, (await Assert.ThrowsAsync<AdminRefusedException>(() => rig.Admin("org_test").GetWebhookAsync(platform.WebhookId))).Status);
 
         await rig.Admin().DeleteWebhookAsync(platform.WebhookId);

@@ -2,25 +2,25 @@ import { Button, Code, Collapse, Group, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { ask, explain, refresh, type Schemas } from '../../api/client';
-import { useOrg, useSeat } from '../../app/session';
+import { useSeat } from '../../app/session';
 import { milliseconds } from '../../numbers';
 import { Id, State, When } from '../../parts/figures';
 import { Answer, Empty } from '../../parts/Page';
+import { ownerOf } from './owner';
 
 /** What was sent to a webhook, attempt by attempt. */
 export function Deliveries({ hook }: { hook: Schemas['Webhook'] }) {
-  const { header } = useOrg();
+  const header = ownerOf(hook);
   const list = ask.useQuery('get', '/api/v1/admin/webhooks/{webhook}/deliveries', { params: { header, path: { webhook: hook.webhook_id }, query: { limit: '50' } } }, { refetchInterval: 5_000 });
   return (
     <Stack>
       <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>{hook.url}</Text>
-      <Answer of={list}>{(page) => (page.data.length === 0 ? <Empty title="Nothing was sent yet" /> : <>{page.data.map((d) => <Delivery key={d.delivery_id} of={d} />)}</>)}</Answer>
+      <Answer of={list}>{(page) => (page.data.length === 0 ? <Empty title="Nothing was sent yet" /> : <>{page.data.map((d) => <Delivery key={d.delivery_id} of={d} header={header} />)}</>)}</Answer>
     </Stack>
   );
 }
 
-function Delivery({ of }: { of: Schemas['WebhookDelivery'] }) {
-  const { header } = useOrg();
+function Delivery({ of, header }: { of: Schemas['WebhookDelivery']; header: ReturnType<typeof ownerOf> }) {
   const { may } = useSeat();
   const [open, setOpen] = useState(false);
   const replay = ask.useMutation('post', '/api/v1/admin/webhooks/{webhook}/deliveries/{delivery}/replay', {

@@ -9,7 +9,7 @@ using CurateMe.Ledger.Records;
 
 namespace CurateMe.Gateway.Admin;
 
-/// <summary>What every admin request passes, in this order: off the socket's thread, authentication, the endpoint's right, the endpoint; errors are written here.</summary>
+/// <summary>What every admin request passes, in this order: off the socket's thread, authentication, the endpoint's right, its query parameters, the endpoint; errors are written here.</summary>
 static partial class AdminPipeline
 {
     /// <summary>Puts all of the above around every endpoint of the group. An endpoint that asks for no right fails the start.</summary>
@@ -20,7 +20,8 @@ static partial class AdminPipeline
             var right = endpoint.Metadata.OfType<RequiredRight>().LastOrDefault()
                 ?? throw new InvalidOperationException($"The admin endpoint {endpoint.DisplayName} asks for no right; say Requires(...).");
             var inner = endpoint.RequestDelegate ?? throw new InvalidOperationException($"The admin endpoint {endpoint.DisplayName} does nothing.");
-            endpoint.RequestDelegate = context => RunAsync(context, right.Right, inner);
+            var parameters = QueryParameters.Of(endpoint);
+            endpoint.RequestDelegate = context => RunAsync(context, right.Right, parameters, inner);
         });
         return group;
     }
@@ -39,6 +40,10 @@ static partial class AdminPipeline
         {
             response.Headers.WWWAuthenticate = "Bearer";
         }
+        if (refusal.Allow is { } methods)
+        {
+            response.Headers.Allow = string.Join(", ", methods);
+        }
         var answer = new ErrorAnswer(new ErrorBody
         {
             Message = refusal.Message,
@@ -51,7 +56,7 @@ static partial class AdminPipeline
         return response.WriteAsJsonAsync(answer, AdminJson.Default.ErrorAnswer);
     }
 
-    static async Task RunAsync(HttpContext context, AdminRight? required, RequestDelegate inner)
+    static async Task RunAsync(HttpContext context, AdminRight? required, IReadOnlyList<string>? parameters, RequestDelegate inner)
     {
         // The data plane may run on the sockets' threads; nothing here does, because the stores may block.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -68,6 +73,10 @@ static partial class AdminPipeline
                     throw Refusal.Forbidden($"The role {Choice.Word(actor.Role)} may not do this.");
                 }
                 context.Features.Set(new AdminCall(context, actor, services.GetRequiredService<Catalogue>(), services.GetRequiredService<TimeProvider>()));
+            }
+            if (parameters is not null)
+            {
+                QueryParameters.Check(context.Request.Query, parameters);
             }
             await inner(context);
         }

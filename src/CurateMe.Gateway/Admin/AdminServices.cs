@@ -43,7 +43,7 @@ static class AdminServices
         return services;
     }
 
-    /// <summary>All routes of the admin plane; every other path below its two roots is refused to who has no token and not found by who has.</summary>
+    /// <summary>All routes of the admin plane; every other path, and every other method, below its two roots is refused to who has no token, and told of to who has.</summary>
     public static IEndpointRouteBuilder MapAdmin(this IEndpointRouteBuilder app)
     {
         app.MapOpenApi("/openapi/{documentName}.json");
@@ -85,5 +85,8 @@ static class AdminServices
     }
 
     static void MapNothing(RouteGroupBuilder group) =>
-        group.Map("/{**path}", static void (HttpContext context) => throw Refusal.NotFound("path", context.Request.Path)).ExcludeFromDescription().Requires(AdminRight.Read);
+        group.Map("/{**path}", static void (HttpContext context) => throw Nothing(context)).ExcludeFromDescription().Requires(AdminRight.Read).TakesAnyParameter();
+
+    static Refusal Nothing(HttpContext context) =>
+        PathMethods.Of(context) is { Count: > 0 } methods ? Refusal.WrongMethod(context.Request.Method, context.Request.Path, methods) : Refusal.NotFound("path", context.Request.Path);
 }

@@ -9,6 +9,9 @@ sealed class Refusal(int status, string code, string gatewayErrorCode, string me
     public string? Param { get; } = param;
     public string? Remediation { get; } = remediation;
 
+    /// <summary>The methods that the path has, for the header of that name; null leaves it out.</summary>
+    public IReadOnlyList<string>? Allow { get; private init; }
+
     /// <summary>OpenAI's word for the kind of error.</summary>
     public string Type => Status switch
     {
@@ -30,10 +33,17 @@ sealed class Refusal(int status, string code, string gatewayErrorCode, string me
     public static Refusal UnknownField(string param) =>
         new(400, "unknown_field", "GW_REQ_003", $"`{param}` is not a field of this request.", param, "Check the spelling; fields are never ignored here.");
 
+    public static Refusal UnknownParameter(string name, IReadOnlyList<string> known, string? meant) => new(
+        400, "unknown_parameter", "GW_REQ_003", $"`{name}` is not a parameter of this request.", name,
+        (meant is null ? "" : $"Did you mean `{meant}`? ") + (known.Count == 0 ? "It takes none in its address." : $"It takes {string.Join(", ", known)}."));
+
     public static Refusal MissingOrg() =>
         new(400, "missing_org", "GW_REQ_002", "This request concerns one org and names none.", "X-Org-ID", "Send the org's id in the header X-Org-ID.");
 
     public static Refusal NotFound(string what, string id) => new(404, "not_found_error", "GW_REQ_007", $"There is no {what} \"{id}\".");
+
+    public static Refusal WrongMethod(string method, string path, IReadOnlyList<string> allowed) =>
+        new(405, "method_not_allowed", "GW_REQ_008", $"{path} has no {method}.", param: null, $"Send {string.Join(" or ", allowed)}.") { Allow = allowed };
 
     public static Refusal Conflict(string message, string? param = null) => new(409, "conflict", "GW_REQ_009", message, param);
 

@@ -17,13 +17,13 @@ static class LiveEndpoints
         return gateway;
     }
 
-    // EventSource can send no header, so the org may stand in the query, too.
-    static async Task<IResult> LiveAsync(string? org_id, HttpContext context, AdminCall call, LiveFeed feed, CancellationToken ct)
+    // EventSource can send no header, so the org and the last event may stand in the query, too.
+    static async Task<IResult> LiveAsync(string? org_id, string? last_event_id, HttpContext context, AdminCall call, LiveFeed feed, CancellationToken ct)
     {
         var org = org_id is null && call.NamedOrg is null ? null : (await call.OrgAsync(org_id, "org_id", ct)).Id;
         var watcher = feed.Watch(org) ?? throw new Refusal(503, "too_many_watchers", "GW_RATE_001", $"{LiveFeed.MaxWatchers} others watch this replica already.", param: null, "Try again later, or ask another replica.");
         context.Response.Headers["X-Accel-Buffering"] = "no";
-        return new LiveStream(watcher, LiveId.Parse(context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last ? last : context.Request.Query["last_event_id"].ToString()));
+        return new LiveStream(watcher, LiveId.Parse(context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last ? last : last_event_id ?? ""));
     }
 }
 

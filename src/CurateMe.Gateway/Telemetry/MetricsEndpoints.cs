@@ -17,7 +17,7 @@ static class MetricsEndpoints
         }
         else
         {
-            app.MapGroup("").WithAdminDefaults().MapMethods("/metrics", Reading.Methods, Text).ExcludeFromDescription().Requires(AdminRight.Platform);
+            app.MapGroup("").WithAdminDefaults().MapMethods("/metrics", Reading.Methods, Text).ExcludeFromDescription().Requires(AdminRight.Platform).TakesAnyParameter();
         }
     }
 

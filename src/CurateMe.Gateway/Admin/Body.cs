@@ -120,9 +120,12 @@ static class BodyReader
         {
             return Refusal.InvalidField(field, bad.Message.TrimEnd('.'));
         }
-        return bad.InnerException is null && field is not null
-            ? Refusal.InvalidField(field, "has the wrong type, or a value that does not fit it")
-            : Refusal.InvalidJson(field is null ? "The body is not valid JSON." : $"The body is not valid JSON at or after `{field}`.", field);
+        // The reader's own fault lies within: only then is the JSON itself broken.
+        if (bad.InnerException is JsonException)
+        {
+            return Refusal.InvalidJson(field is null ? "The body is not valid JSON." : $"The body is not valid JSON at or after `{field}`.", field);
+        }
+        return field is null ? Refusal.InvalidJson("The body must be a JSON object.", param: null) : Refusal.InvalidField(field, "has the wrong type, or a value that does not fit it");
     }
 
     // "$.queue.max_depth" is what the reader calls it, "queue.max_depth" what the caller does.

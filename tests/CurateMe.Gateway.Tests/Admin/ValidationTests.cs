@@ -8,7 +8,7 @@ public sealed class ValidationTests(AdminFixture fixture) : IClassFixture<AdminF
 {
     readonly AdminHost _host = fixture.Host;
 
-    async Task RefusedAsync(string method, string path, string? orgId, string body, string? param, int status = 400)
+    async Task RefusedAsync(string method, string path, string? orgId, string body, string? param, int status = 400, string? code = null)
     {
         var changes = await _host.Config.RevisionAsync(default);
         var answer = await _host.SendAsync(method, path, body, orgId: orgId);
@@ -16,6 +16,7 @@ public sealed class ValidationTests(AdminFixture fixture) : IClassFixture<AdminF
         Assert.Equal(param, (string?)answer.Json!["error"]!["param"]);
         Assert.NotEmpty((string?)answer.Json["error"]!["message"] ?? "");
         Assert.Equal("invalid_request_error", (string?)answer.Json["error"]!["type"]);
+        Assert.Equal(code ?? (string?)answer.Json["error"]!["code"], (string?)answer.Json["error"]!["code"]);
         Assert.DoesNotContain("System.", answer.Text);
         if (orgId is null)
         {
@@ -40,6 +41,15 @@ public sealed class ValidationTests(AdminFixture fixture) : IClassFixture<AdminF
     [InlineData("""7""", null)]
     [InlineData("""x""", null)]
     public Task OrgCreate_BadBody_NamesTheField(string body, string? param) => RefusedAsync("POST", "/api/v1/admin/orgs", null, body, param);
+
+    [Theory]
+    [InlineData("""{"org_id":7}""", "org_id", "invalid_field")]
+    [InlineData("""{"name":["a"]}""", "name", "invalid_field")]
+    [InlineData("""{"name":{}}""", "name", "invalid_field")]
+    [InlineData("""{"name":"a" """, "name", "invalid_json")]
+    [InlineData("""{"name":}""", "name", "invalid_json")]
+    [InlineData("""[]""", null, "invalid_json")]
+    public Task Body_OfAWrongType_IsNoBrokenJson(string body, string? param, string code) => RefusedAsync("POST", "/api/v1/admin/orgs", null, body, param, code: code);
 
     [Theory]
     [InlineData("NaN")]

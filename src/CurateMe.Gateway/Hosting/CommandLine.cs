@@ -35,9 +35,15 @@ sealed record CommandLine(bool Demo, IReadOnlyList<string> Settings)
         }
         if (unknown.Count > 0)
         {
-            faults.Add(string.Join(", ", unknown), $"cannot be set: there is {DemoSwitch}, and with a value {string.Join(", ", KnownSettings.Names.Select(static n => Dashes + n))}");
+            faults.Add(string.Join(", ", unknown), $"cannot be set: there is {DemoSwitch}, and with a value {string.Join(", ", KnownSettings.Names.Select(static n => Dashes + n))}{Meant(unknown)}");
         }
         return new CommandLine(args.Contains(DemoSwitch, StringComparer.Ordinal), settings);
+    }
+
+    static string Meant(List<string> unknown)
+    {
+        var meant = unknown.Select(static u => u.Length <= Dashes.Length ? null : NearMatch.Of(u, [DemoSwitch]) ?? (KnownSettings.Nearest(u[Dashes.Length..]) is { } name ? Dashes + name : null)).OfType<string>().ToList();
+        return meant.Count == 0 ? "" : $". Did you mean {string.Join(", ", meant)}?";
     }
 
     static void Take(string name, string? value, List<string> settings, List<string> unknown, ConfigurationFaults faults)

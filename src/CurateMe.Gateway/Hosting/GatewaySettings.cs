@@ -64,6 +64,7 @@ sealed record GatewaySettings
     {
         faults ??= new ConfigurationFaults();
         var directory = Hosting.DataDirectory.Of(configuration);
+        KnownSettings.Check(configuration, faults);
         FrameworkSettings.Check(configuration, faults);
         var shared = ReadStores(configuration, faults);
         var settings = new GatewaySettings

@@ -40,6 +40,11 @@ public sealed partial class CommandLineTests
         Assert.Equal(fault.Contains("cannot be set", StringComparison.Ordinal), told.Contains("there is --demo, and with a value --urls, ", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("--dmeo", " Did you mean --demo?")]
+    [InlineData("--Forward:Retreis=1 --Providers:openai:ApiKy=x", " Did you mean --Forward:Retries, --Providers:openai:ApiKey?")]
+    public void Switches_ThatAreNearlyRight_AreToldHowTheyAreWritten(string args, string told) => Assert.EndsWith(told, Assert.Single(Read(args).Faults), StringComparison.Ordinal);
+
     [Fact]
     public void Settings_ThatAreDocumented_AreAllKnown()
     {

@@ -33,6 +33,41 @@ public sealed class FaultTests
     [InlineData("Providers:openai:KeyOptional", "")]
     public void Setting_ThatCanBeUsed_StopsNothing(string key, string value) => Assert.Empty(Faults(new() { [key] = value }));
 
+    [Theory]
+    [InlineData("Forward:Retreis", "Forward__Retreis is no setting; did you mean Forward__Retries?")]
+    [InlineData("forward:totaltimeout", "forward__totaltimeout is no setting; there is Forward__MaxBodyBytes, ")]
+    [InlineData("Providers:openai:ApiKy", "Providers__openai__ApiKy is no setting; did you mean Providers__openai__ApiKey?")]
+    [InlineData("Providers:openai", "Providers__openai is no setting; there is Providers__openai__BaseUrl, ")]
+    [InlineData("Webhooks:AllowHttps", "Webhooks__AllowHttps is no setting; did you mean Webhooks__AllowHttp?")]
+    [InlineData("CM_DATADIR", "CM_DATADIR is no setting; did you mean CM_DATA_DIR?")]
+    [InlineData("CM_SOMETHING_ELSE", "CM_SOMETHING_ELSE is no setting; there is CM_DATA_DIR, ")]
+    [InlineData("COST_RECORDER_BATCHSIZE", "COST_RECORDER_BATCHSIZE is no setting; did you mean COST_RECORDER_BATCH_SIZE?")]
+    public void Setting_ThatThereIsNot_StopsTheStartAndNamesTheOneMeant(string key, string told)
+    {
+        var fault = Assert.Single(Faults(new() { [key] = "secret" }));
+        Assert.StartsWith(told, fault, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("PATH")]
+    [InlineData("REDIS_HOST")]
+    [InlineData("Serilog:MinimumLevel")]
+    [InlineData("Kestrel:Limits:MaxConcurrentConnections")]
+    [InlineData("CM_URL")]
+    [InlineData("CM_GATEWAY_SERVICE_HOST")]
+    [InlineData("CM_GATEWAY_SERVICE_PORT_HTTP")]
+    [InlineData("CM_GATEWAY_PORT")]
+    [InlineData("CM_GATEWAY_PORT_8002_TCP_ADDR")]
+    public void Setting_OfAnotherProgram_IsLetBe(string key) => Assert.Empty(Faults(new() { [key] = "x" }));
+
+    [Fact]
+    public void Jwt_WithAMisspeltField_NamesIt()
+    {
+        var faults = Faults(new() { ["Jwt:Issuer"] = "https://issuer", ["Jwt:Audience"] = "a", ["Jwt:Roles:admins"] = "platform_admin", ["Jwt:Orgs:acme"] = "org_a", ["Jwt:RolesClaim"] = "groups" });
+        Assert.Equal("Jwt__RolesClaim is no setting; did you mean Jwt__RoleClaim?", Assert.Single(faults));
+    }
+
     [Fact]
     public void Provider_WithSeveralFaults_HasAllOfThemListed()
     {

@@ -35,9 +35,9 @@ public sealed class CommandLineTests
 
     static string? Environment(string name) => name == "ADMIN_TOKEN" ? "secret" : null;
 
-    static string Today(string drift, string counters = "42.15", string ledger = "38.90", string reset = "0") => $$"""
+    static string Today(string drift, string counters = "42.15", string ledger = "38.90", string reset = "0", string redis = "true", string mongo = "true") => $$"""
         {"mode":"embedded","org_id":null,"date":"2026-05-04","redis_daily_total":{{counters}},"mongodb_daily_total":{{ledger}},"drift_pct":{{drift}},
-         "last_redis_write":"2026-05-04T14:32:01Z","last_mongo_write":null,"redis_connected":true,"mongo_connected":true,"held":0,"reset":{{reset}},"queue_depth":0,"dlq_depth":0}
+         "last_redis_write":"2026-05-04T14:32:01Z","last_mongo_write":null,"redis_connected":{{redis}},"mongo_connected":{{mongo}},"held":0,"reset":{{reset}},"queue_depth":0,"dlq_depth":0}
         """;
 
     [Theory]
@@ -55,6 +55,17 @@ public sealed class CommandLineTests
         Assert.Equal("38.9", json["mongodb_daily_total"]!.ToJsonString());
         Assert.Equal("2026-05-04T14:32:01Z", (string?)json["last_redis_write"]);
         Assert.Equal("embedded", (string?)json["mode"]);
+    }
+
+    [Theory]
+    [InlineData("0", "0", "0", "false", "true")]
+    [InlineData("0", "0", "0", "true", "false")]
+    [InlineData("-100", "0", "38.90", "false", "true")]
+    [InlineData("1.9", "42.15", "41.35", "false", "false")]
+    public async Task CostsToday_WhileAStoreIsAway_IsAProblem(string drift, string counters, string ledger, string redis, string mongo)
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, Today(drift, counters, ledger, redis: redis, mongo: mongo));
+        Assert.Equal(1, (await RunAsync(gateway, Environment, "analytics", "costs", "today")).Code);
     }
 
     [Theory]
@@ -246,6 +257,27 @@ public sealed class CommandLineTests
         var (code, output, errors) = await RunAsync(gateway, Environment, ["usage", "export", "--from", "2026-03-01", "--to", "2026-04-01", "--org", "org_a", .. more]);
         Assert.Equal((0, "request_id,ts\r\ngw_1,2026\r\n", ""), (code, output, errors));
         Assert.Equal((request, "org_a"), (gateway.Request, gateway.Org));
+    }
+
+    [Fact]
+    public async Task UsageExport_AsATable_IsRefused()
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, "request_id,ts\r\n");
+        var (code, output, errors) = await RunAsync(gateway, Environment, "usage", "export", "--table");
+        Assert.Equal((2, "", null), (code, output, gateway.Request));
+        Assert.Contains("--table", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task UsageExport_WithoutABeginning_IsOfTheMonth()
+    {
+        using var gateway = new ScriptedGateway(HttpStatusCode.OK, "request_id,ts\r\n");
+        await RunAsync(gateway, Environment, "usage", "export", "--to", "2026-03-17");
+        Assert.Equal("GET /api/v1/admin/gateway/usage?from=2026-03-01&to=2026-03-17&format=csv&sort=time_asc", gateway.Request);
+        string Now() => $"GET /api/v1/admin/gateway/usage?from={TimeProvider.System.GetUtcNow():yyyy-MM}-01&format=csv&sort=time_asc";
+        var before = Now();
+        await RunAsync(gateway, Environment, "usage", "export");
+        Assert.Contains(gateway.Request, (string[])[before, Now()]);
     }
 
     [Fact]

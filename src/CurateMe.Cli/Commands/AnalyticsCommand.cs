@@ -7,7 +7,7 @@ namespace CurateMe.Cli.Commands;
 
 /// <summary>What <c>analytics health</c> prints.</summary>
 sealed record HealthReport(
-    string Status, bool RedisConnected, double? RedisLatencyMs, bool MongoConnected, double? MongoLatencyMs, long? DlqDepth, long QueueDepth, long DroppedRecords, long OldestMs, long LiveHolds,
+    string Status, bool RedisConnected, double? RedisLatencyMs, bool MongoConnected, double? MongoLatencyMs, long? DlqDepth, long QueueDepth, long DroppedRecords, long OldestMs, long? LiveHolds,
     string? LedgerError, string? JournalFault, int? OrgsAway, StoreServers? Servers);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -29,7 +29,7 @@ static class AnalyticsCommand
     {
         var org = new Option<string?>("--org") { Description = "One org; else ORG_ID, else all." };
         var date = new Option<DateOnly?>("--date") { Description = "A UTC day, e.g. 2026-03-17; today when not given." };
-        var today = new Command("today", "Live counters beside the ledger. Exit code 1 when they differ by 2 % or more, resets aside.") { org };
+        var today = new Command("today", "Live counters beside the ledger. Exit code 1 when they differ by 2 % or more, resets aside, or one of them is away.") { org };
         today.SetAction((parsed, ct) => TodayAsync(gateway, parsed.GetValue(org), output, ct));
         var reconcile = new Command("reconcile", "Rebuilds the counters from the ledger and prints what changed, per org.") { org, date };
         reconcile.SetAction((parsed, ct) => ReconcileAsync(gateway, parsed.GetValue(org), parsed.GetValue(date), output, errors, ct));
@@ -50,7 +50,8 @@ static class AnalyticsCommand
     {
         var costs = await gateway.Admin(org).GetCostsTodayAsync(ct);
         CommandLine.Print(output, costs, AdminJson.Default.CostsToday);
-        return Math.Abs(Unexplained(costs)) < NormalDrift ? CommandLine.Fine : CommandLine.Problem;
+        // The total of a store that is away is 0, and says nothing.
+        return costs is { RedisConnected: true, MongoConnected: true } && Math.Abs(Unexplained(costs)) < NormalDrift ? CommandLine.Fine : CommandLine.Problem;
     }
 
     // A reset was asked for: drift_pct shows it, but it is no problem.

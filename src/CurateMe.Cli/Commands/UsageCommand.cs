@@ -22,6 +22,10 @@ static class UsageCommand
         var export = new Command("export", "Writes the records of a time window. Progress goes to standard error.") { format, from, to, org, key, requests, file };
         export.SetAction(async (parsed, ct) =>
         {
+            if (output is AnswerWriter { Table: true })
+            {
+                throw new CannotAskException("usage export writes csv or json, of any size; leave --table out.");
+            }
             var query = new Dictionary<string, string?>(StringComparer.Ordinal)
             {
                 ["from"] = parsed.GetValue(from),
@@ -37,6 +41,7 @@ static class UsageCommand
             }
             else
             {
+                query["from"] ??= MonthOf(parsed.GetValue(to), TimeProvider.System);
                 query["sort"] = "time_asc";
             }
             await using var answer = await gateway.Admin(parsed.GetValue(org)).DownloadAsync(log ? "/api/v1/admin/gateway/requests" : "/api/v1/admin/gateway/usage", query, ct);
@@ -51,6 +56,12 @@ static class UsageCommand
         });
         return new Command("usage", "What was used.") { export };
     }
+
+    // The usage list itself begins with the first record.
+    static string? MonthOf(string? to, TimeProvider time) =>
+        to is null ? time.GetUtcNow().ToString("yyyy-MM-01", CultureInfo.InvariantCulture)
+        : DateOnly.TryParseExact(to.AsSpan(0, Math.Min(10, to.Length)), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day.ToString("yyyy-MM-01", CultureInfo.InvariantCulture)
+        : null;
 
     static async Task CopyAsync(Stream answer, TextWriter output, TextWriter errors, CancellationToken ct)
     {

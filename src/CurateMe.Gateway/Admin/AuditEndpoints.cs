@@ -49,9 +49,11 @@ static class AuditEndpoints
             "team" => RestoreAsync(draft, catalogue.Teams, DocumentJson.Default.TeamDocument, static (before, _) => before, call, catalogue, ct),
             "key" when draft.Action != "key.rotate" => RestoreAsync(draft, catalogue.Keys, DocumentJson.Default.KeyDocument, KeepSecret, call, catalogue, ct),
             "runner" => RevertRunnerAsync(draft, call, catalogue, ct),
-            "org" when draft.Action == "org.patch" && call.Actor.May(AdminRight.Platform) =>
-                RestoreAsync(draft, catalogue.Orgs, DocumentJson.Default.OrgDocument, static (before, _) => before, call, catalogue, ct),
-            _ => throw Refusal.Conflict($"A change of kind {draft.Action} cannot be taken back by this token."),
+            "org" when draft.Action == "org.patch" =>
+                call.Actor.May(AdminRight.Platform)
+                    ? RestoreAsync(draft, catalogue.Orgs, DocumentJson.Default.OrgDocument, static (before, _) => before, call, catalogue, ct)
+                    : throw Refusal.Forbidden($"A change of kind {draft.Action} is taken back by platform admins only; {call.Actor.Name} is {Choice.Word(call.Actor.Role)}."),
+            _ => throw Refusal.Conflict($"A change of kind {draft.Action} cannot be taken back."),
         });
         var newest = await store.AuditAsync(new AuditQuery { TargetId = draft.TargetId, Limit = 1 }, ct);
         return TypedResults.Ok(OperationEndpoints.View(newest[0]));

@@ -148,4 +148,19 @@ public sealed class ApprovalTests(AdminFixture fixture) : IClassFixture<AdminFix
         Assert.True(verified.Ok, verified.FirstFault);
         Assert.True(verified.Entries >= 8);
     }
+
+    [Fact]
+    public async Task Revert_OfAnOrgsTier_IsForPlatformAdmins_AndSaysWhoAsked()
+    {
+        var (org, client) = await _host.OrgAsync();
+        await client.PatchOrgAsync(org, new JsonObject { ["tier"] = "growth" });
+        var entry = (await client.ListAuditAsync(action: "org.patch")).Data[0];
+        var token = await _host.Admin.CreateTokenAsync(new AdminTokenCreate { Role = AdminRole.OrgAdmin, OrgId = org });
+        var owner = new AdminClient(_host.Http, token.Token!);
+        var refused = await Assert.ThrowsAsync<AdminRefusedException>(() => owner.RevertAuditAsync(entry.AuditId));
+        Assert.Equal((403, $"A change of kind org.patch is taken back by platform admins only; {token.TokenId} is org_admin."), (refused.Status, refused.Message));
+        var made = (await client.ListAuditAsync(action: "token.create")).Data[0];
+        Assert.Equal("A change of kind token.create cannot be taken back.", (await Assert.ThrowsAsync<AdminRefusedException>(() => _host.Admin.RevertAuditAsync(made.AuditId))).Message);
+        Assert.Equal("org.revert", (await _host.Admin.RevertAuditAsync(entry.AuditId)).Action);
+    }
 }

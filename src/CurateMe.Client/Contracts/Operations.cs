@@ -84,7 +84,8 @@ public sealed record StageLatency(string Stage, long Count, double P50Ms, double
 public sealed record RecorderMetrics(long QueueDepth, long DroppedRecords, int Workers, int BatchSize, long OldestMs, long? DlqDepth, long Recorded, long Retries, string? LastError);
 
 /// <param name="LatencyMs">Of one question; null when it did not answer.</param>
-public sealed record BudgetStoreMetrics(bool Connected, double? LatencyMs, long LiveHolds, DateTimeOffset? LastWrite);
+/// <param name="LiveHolds">Requests in flight that money is set aside for; null when it did not answer.</param>
+public sealed record BudgetStoreMetrics(bool Connected, double? LatencyMs, long? LiveHolds, DateTimeOffset? LastWrite);
 
 /// <param name="LatencyMs">Of one question; null when it did not answer.</param>
 public sealed record LedgerMetrics(bool Connected, double? LatencyMs, DateTimeOffset? LastWrite);

@@ -87,25 +87,29 @@ static class OperationEndpoints
         });
     }
 
+    /// <summary>The counter store as it is now; of one that is away only when it was last written to is known.</summary>
     public static async Task<BudgetStoreMetrics> CountersAsync(ICounterStore counters, CancellationToken ct)
     {
         try
         {
             var health = await counters.CheckAsync(ct);
-            return new BudgetStoreMetrics(health.Connected, health.LatencyMs, health.LiveHolds, health.LastWrite);
+            return health.Connected ? new BudgetStoreMetrics(Connected: true, health.LatencyMs, health.LiveHolds, health.LastWrite) : Away(health.LastWrite);
         }
         catch (CounterStoreUnavailableException)
         {
-            return new BudgetStoreMetrics(Connected: false, LatencyMs: null, LiveHolds: 0, LastWrite: null);
+            return Away(lastWrite: null);
         }
+
+        static BudgetStoreMetrics Away(DateTimeOffset? lastWrite) => new(Connected: false, LatencyMs: null, LiveHolds: null, lastWrite);
     }
 
+    /// <summary>The ledger as it is now.</summary>
     public static async Task<LedgerMetrics> LedgerAsync(IUsageLedger ledger, CancellationToken ct)
     {
         try
         {
             var health = await ledger.CheckAsync(ct);
-            return new LedgerMetrics(health.Connected, health.LatencyMs, health.LastWrite);
+            return new LedgerMetrics(health.Connected, health.Connected ? health.LatencyMs : null, health.LastWrite);
         }
         catch (LedgerUnavailableException)
         {

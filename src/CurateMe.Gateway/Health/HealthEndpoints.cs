@@ -1,3 +1,4 @@
+using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Hosting;
 using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Journal;
@@ -8,8 +9,9 @@ namespace CurateMe.Gateway.Health;
 
 /// <summary>The state of the gateway for load balancers and operators; no authentication, no secrets, no tenants.</summary>
 /// <param name="Status">healthy, degraded (serving, something is away) or unhealthy (requests are refused, or soon lost to sight).</param>
+/// <param name="LedgerLatencyMs">Null, like all that a store would have to say, while it is away.</param>
 public sealed record HealthReport(
-    string Status, bool CountersConnected, bool LedgerConnected, double LedgerLatencyMs, long QueueDepth, long OldestMs, long LiveHolds, string? JournalFault, string? LedgerError,
+    string Status, bool CountersConnected, bool LedgerConnected, double? LedgerLatencyMs, long QueueDepth, long OldestMs, long? LiveHolds, string? JournalFault, string? LedgerError,
     bool? RedisConnected = null, double? RedisLatencyMs = null, bool? MongoConnected = null, double? MongoLatencyMs = null, long? DlqDepth = null, int? Replicas = null, int? OrgsAway = null,
     IReadOnlyList<string>? Warnings = null);
 
@@ -27,8 +29,8 @@ static class HealthEndpoints
     {
         var journal = services.GetRequiredService<JournalFile>();
         var recorder = services.GetRequiredService<Recorder>().Figures;
-        var counters = await services.GetRequiredService<ICounterStore>().CheckAsync(ct);
-        var ledger = await LedgerAsync(services.GetRequiredService<IUsageLedger>(), ct);
+        var counters = await OperationEndpoints.CountersAsync(services.GetRequiredService<ICounterStore>(), ct);
+        var ledger = await OperationEndpoints.LedgerAsync(services.GetRequiredService<IUsageLedger>(), ct);
         var status = journal.Fault is not null ? "unhealthy" : !counters.Connected || !ledger.Connected || recorder.LastError is not null ? "degraded" : "healthy";
         var report = new HealthReport(
             status, counters.Connected, ledger.Connected, ledger.LatencyMs, recorder.QueueDepth, recorder.OldestMs, counters.LiveHolds, journal.Fault, recorder.LastError);
@@ -51,19 +53,6 @@ static class HealthEndpoints
             OrgsAway = alone,
             Warnings = shared.Warnings,
         };
-    }
-
-    // An answer without the ledger is the point of asking.
-    static async Task<LedgerHealth> LedgerAsync(IUsageLedger ledger, CancellationToken ct)
-    {
-        try
-        {
-            return await ledger.CheckAsync(ct);
-        }
-        catch (LedgerUnavailableException)
-        {
-            return new LedgerHealth(Connected: false, LatencyMs: 0, LastWrite: null);
-        }
     }
 
     // 200 also when degraded: the gateway serves, and a balancer that took it away would only make it worse.

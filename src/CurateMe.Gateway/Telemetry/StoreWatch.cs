@@ -29,7 +29,9 @@ sealed class StoreWatch : BackgroundService
     readonly ErrorEvents errors;
     long turnedAt;
     long driftedAt;
-    volatile Seen seen = new(null, null, null, null);
+
+    // Null until the first look.
+    volatile Seen? seen;
 
     public StoreWatch(IServiceProvider services)
     {
@@ -47,6 +49,7 @@ sealed class StoreWatch : BackgroundService
         AddQueues(meter, services);
     }
 
+    /// <summary>A store that is away is null.</summary>
     sealed record Seen(CounterHealth? Counters, LedgerHealth? Ledger, long? DeadLetters, double? Drift);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -76,7 +79,7 @@ sealed class StoreWatch : BackgroundService
         var due = driftedAt == 0 || time.GetElapsedTime(driftedAt) >= DriftEvery;
         try
         {
-            seen = new Seen(await CountersAsync(ct), await LedgerAsync(ct), await figures.DlqDepth(ct), due ? await DriftAsync(ct) : seen.Drift);
+            seen = new Seen(await CountersAsync(ct), await LedgerAsync(ct), await figures.DlqDepth(ct), due ? await DriftAsync(ct) : seen?.Drift);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -88,13 +91,14 @@ sealed class StoreWatch : BackgroundService
 
     void AddStores(Meter meter)
     {
-        meter.CreateObservableGauge("gateway.store.up", () => new[] { Store(seen.Counters?.Connected is true ? 1 : 0, "counters"), Store(seen.Ledger?.Connected is true ? 1 : 0, "ledger") }, "{store}", "Whether a store answered when it was last asked.");
         meter.CreateObservableGauge(
-            "gateway.store.latency", () => new[] { Latency(seen.Counters?.LatencyMs, "counters"), Latency(seen.Ledger?.LatencyMs, "ledger") }, "s", "Time of one question to a store.");
-        meter.CreateObservableGauge("gateway.holds.live", () => seen.Counters?.LiveHolds ?? 0, "{hold}", "Money set aside for requests in flight, in number.");
-        meter.CreateObservableGauge("gateway.dead_letters", () => Known(seen.DeadLetters), "{record}", "Records set aside after the ledger refused them repeatedly; none while Redis is away.");
+            "gateway.store.up", () => seen is { } now ? [Of<long>(now.Counters is null ? 0 : 1, "counters"), Of<long>(now.Ledger is null ? 0 : 1, "ledger")] : Array.Empty<Measurement<long>>(), "{store}", "Whether a store answered when it was last asked.");
         meter.CreateObservableGauge(
-            "gateway.cost.drift", () => Known(seen.Drift), "%", "(Counters - ledger) / counters of today, all orgs; none while a store is away.");
+            "gateway.store.latency", () => Latency(seen?.Counters?.LatencyMs, "counters").Concat(Latency(seen?.Ledger?.LatencyMs, "ledger")), "s", "Time of one question to a store; none while it is away.");
+        meter.CreateObservableGauge("gateway.holds.live", () => Known(seen?.Counters?.LiveHolds), "{hold}", "Money set aside for requests in flight, in number; none while the counters are away.");
+        meter.CreateObservableGauge("gateway.dead_letters", () => Known(seen?.DeadLetters), "{record}", "Records set aside after the ledger refused them repeatedly; none while Redis is away.");
+        meter.CreateObservableGauge(
+            "gateway.cost.drift", () => Known(seen?.Drift), "%", "(Counters - ledger) / counters of today, all orgs; none while a store is away.");
     }
 
     static void AddQueues(Meter meter, IServiceProvider services)
@@ -115,15 +119,15 @@ sealed class StoreWatch : BackgroundService
     // What is not known is no sample.
     static Measurement<T>[] Known<T>(T? value) where T : struct => value is { } known ? [new Measurement<T>(known)] : [];
 
-    static Measurement<long> Store(long value, string store) => new(value, new KeyValuePair<string, object?>("store", store));
+    static Measurement<T> Of<T>(T value, string store) where T : struct => new(value, new KeyValuePair<string, object?>("store", store));
 
-    static Measurement<double> Latency(double? milliseconds, string store) => new((milliseconds ?? 0) / 1000, new KeyValuePair<string, object?>("store", store));
+    static Measurement<double>[] Latency(double? milliseconds, string store) => milliseconds is { } known ? [Of(known / 1000, store)] : [];
 
     async Task<CounterHealth?> CountersAsync(CancellationToken ct)
     {
         try
         {
-            return await counters.CheckAsync(ct);
+            return await counters.CheckAsync(ct) is { Connected: true } health ? health : null;
         }
         catch (CounterStoreUnavailableException)
         {
@@ -135,7 +139,7 @@ sealed class StoreWatch : BackgroundService
     {
         try
         {
-            return await ledger.CheckAsync(ct);
+            return await ledger.CheckAsync(ct) is { Connected: true } health ? health : null;
         }
         catch (LedgerUnavailableException)
         {

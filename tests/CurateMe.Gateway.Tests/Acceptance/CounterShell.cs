@@ -14,6 +14,6 @@ abstract class CounterShell(ICounterStore inner) : ICounterStore
     public ValueTask<CounterMark> MarkAsync(string orgId, CancellationToken ct) => inner.MarkAsync(orgId, ct);
     public ValueTask<IReadOnlyList<RequestId>> CapturedAsync(CounterMark mark, CancellationToken ct) => inner.CapturedAsync(mark, ct);
     public ValueTask AdjustAsync(CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct) => inner.AdjustAsync(mark, deltas, ct);
-    public ValueTask<CounterHealth> CheckAsync(CancellationToken ct) => inner.CheckAsync(ct);
+    public virtual ValueTask<CounterHealth> CheckAsync(CancellationToken ct) => inner.CheckAsync(ct);
     public ValueTask DisposeAsync() => inner.DisposeAsync();
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Net;
+using System.Text.Json.Nodes;
 using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
@@ -12,7 +13,7 @@ using Xunit;
 
 namespace CurateMe.Gateway.Tests.Admin;
 
-/// <summary>What is said of the records that were set aside while nobody can look at them.</summary>
+/// <summary>What is said of the records that were set aside, and of a store, while nobody can look at them.</summary>
 public sealed class DeadLetterTests
 {
     // Nobody listens there.
@@ -47,6 +48,40 @@ public sealed class DeadLetterTests
         figures.Take(new DeadLetters(redis, rig.Service<IUsageLedger>(), rig.Service<ICounterStore>()));
         Assert.Contains("\ngateway_dead_letters 0\n", await WatchedAsync(rig.App.Services), StringComparison.Ordinal);
         Assert.DoesNotContain("\ngateway_dead_letters ", await WatchedAsync(new Besides(rig.App.Services, figures)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CountersMetrics_WhenTheyAreAway_HaveNoSampleButThatTheyAre()
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var well = await WatchedAsync(rig.App.Services);
+        Assert.Contains("\ngateway_store_up{store=\"counters\"} 1\n", well, StringComparison.Ordinal);
+        Assert.Contains("\ngateway_store_latency_seconds{store=\"counters\"} ", well, StringComparison.Ordinal);
+        Assert.Contains("\ngateway_holds_live 0\n", well, StringComparison.Ordinal);
+        var away = await WatchedAsync(new Besides(rig.App.Services, new AwayCounters(rig.Service<ICounterStore>())));
+        Assert.Contains("\ngateway_store_up{store=\"counters\"} 0\n", away, StringComparison.Ordinal);
+        Assert.Contains("\ngateway_store_latency_seconds{store=\"ledger\"} ", away, StringComparison.Ordinal);
+        Assert.DoesNotContain("gateway_store_latency_seconds{store=\"counters\"}", away, StringComparison.Ordinal);
+        Assert.DoesNotContain("\ngateway_holds_live ", away, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Figures_WhenCountersAreAway_AreNull()
+    {
+        static void Away(IServiceCollection services) => services.AddSingleton<ICounterStore>(static s => new AwayCounters(new InProcessCounters(s.GetRequiredService<TimeProvider>())));
+        await using var host = await AdminHost.StartAsync(services: Away);
+        var store = (await host.Admin.GetMetricsAsync()).BudgetStore;
+        Assert.Equal((false, null, null), (store.Connected, store.LatencyMs, store.LiveHolds));
+        await using var rig = await GatewayRig.StartAsync(services: Away);
+        var health = JsonNode.Parse(await rig.Http.GetStringAsync("/health", TestContext.Current.CancellationToken))!;
+        Assert.False((bool)health["counters_connected"]!);
+        Assert.Null(health["live_holds"]);
+    }
+
+    // As Redis is told of while it does not answer.
+    sealed class AwayCounters(ICounterStore inner) : Acceptance.CounterShell(inner)
+    {
+        public override ValueTask<CounterHealth> CheckAsync(CancellationToken ct) => new(new CounterHealth(Connected: false, LatencyMs: 3_000, LiveHolds: 0, LastWrite: null));
     }
 
     // What a watch of its own exports after its first look.

@@ -102,7 +102,7 @@ sealed class PolicyReplay(OrgPolicy policy, NanoUsd dayBefore, NanoUsd monthBefo
         if (_day != default)
         {
             _daySpent = NanoUsd.Zero;
-            _monthSpent = day.Month == _day.Month ? _monthSpent : NanoUsd.Zero;
+            _monthSpent = (day.Year, day.Month) == (_day.Year, _day.Month) ? _monthSpent : NanoUsd.Zero;
         }
         _day = day;
     }

@@ -43,7 +43,7 @@ readonly struct Quote
         var input = facts.Input;
         facts.AddBounds(price, ref input);
         var bound = new Bound(price, tier, text + input.PromptTokens - input[BilledUnit.InputToken]);
-        var sum = (Int128)text * bound.TextInput(facts.CacheWrites);
+        var sum = (Int128)text * bound.Prompt(facts);
         for (var unit = 0; unit < BilledUnits.Count; unit++)
         {
             var count = input[(BilledUnit)unit];
@@ -86,9 +86,10 @@ readonly struct Quote
     /// <summary>The dearest price of each unit, whether the provider bills the tier asked for or falls back to the standard one.</summary>
     readonly struct Bound(ModelPrice price, ServiceTier tier, long promptTokens)
     {
-        public long TextInput(bool cacheWrites) => Math.Max(
-            Math.Max(price.HighestInputPico(tier, cacheWrites, promptTokens), price.HighestInputPico(ServiceTier.Standard, cacheWrites, promptTokens)),
-            Of(BilledUnit.ImageInputToken));
+        // Pictures, and what only the provider knows, count among the tokens of text.
+        public long Prompt(RequestFacts facts) => Math.Max(
+            Math.Max(price.HighestInputPico(tier, facts.CacheWrites, promptTokens), price.HighestInputPico(ServiceTier.Standard, facts.CacheWrites, promptTokens)),
+            Math.Max(Of(BilledUnit.ImageInputToken), facts.UnknownSound ? Of(BilledUnit.AudioInputToken) : 0));
 
         public long Output() => Math.Max(price.HighestOutputPico(tier, promptTokens), price.HighestOutputPico(ServiceTier.Standard, promptTokens));
 

@@ -45,6 +45,9 @@ class RequestFacts
     /// <summary>Something of unknown size is referred to (a stored file, an address): only the model's context bounds it.</summary>
     public bool UnknownInput { get; init; }
 
+    /// <summary>What is referred to may be sound, whose tokens may cost more than those of text.</summary>
+    public bool UnknownSound { get; init; }
+
     /// <summary>The caller asks for cache writes, which may cost more than plain input.</summary>
     public bool CacheWrites { get; init; }
 

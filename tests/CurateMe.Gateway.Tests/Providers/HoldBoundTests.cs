@@ -40,6 +40,45 @@ public sealed class HoldBoundTests
         Assert.All(records, r => Assert.Equal(UsageSource.Provider, r.Source));
     }
 
+    // Only the provider knows how many tokens a file is, and whether they are sound.
+    [Theory]
+    [InlineData("""{"fileData":{"mimeType":"audio/mp3","fileUri":"files/a"}}""", 1.0)]
+    [InlineData("""{"fileData":{"fileUri":"files/a","mime_type":"video/mp4"}}""", 1.0)]
+    [InlineData("""{"file_data":{"file_uri":"files/a"}}""", 1.0)]
+    [InlineData("""{"inlineData":{"mimeType":"video/mp4","data":"AAAA"}}""", 1.0)]
+    [InlineData("""{"fileData":{"mimeType":"application/pdf","fileUri":"files/a"}}""", 0.3)]
+    [InlineData("""{"inlineData":{"mimeType":"application/pdf","data":"AAAA"}}""", 0.3)]
+    public async Task Hold_OfWhatMayBeSound_IsAtThePriceOfSound(string part, double dollarsPerMillion)
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync(policy: new PolicyDocument { MaxCostPerRequest = new MoneyLimit(NanoUsd.FromDollars(5)) });
+        var price = rig.Prices.Find("google", "gemini-2.5-flash")!;
+
+        using var answer = await rig.RawAsync(key, $$"""{"generationConfig":{"maxOutputTokens":1},"contents":[{"role":"user","parts":[{{part}}]}]}""", "/v1/google/v1beta/models/gemini-2.5-flash:generateContent");
+
+        var output = 2_500;
+        Assert.Equal((price.MaxInputTokens!.Value * (long)(dollarsPerMillion * 1000)) + output, Assert.Single(await rig.RecordsAsync()).Hold.Value);
+    }
+
+    [Fact]
+    public async Task Hold_OfAStoredPrompt_CoversToolsThatItMayBring()
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync(policy: new PolicyDocument { MaxCostPerRequest = new MoneyLimit(NanoUsd.FromDollars(5)) });
+        const string Body = """{"model":"gpt-5-mini","max_output_tokens":16,MORE"input":"x"}""";
+
+        using var named = await rig.RawAsync(key, Body.Replace("MORE", """
+            "prompt":{"id":"pmpt_1"},"max_tool_calls":2,
+            """, StringComparison.Ordinal), "/v1/responses");
+        using var told = await rig.RawAsync(key, Body.Replace("MORE", """
+            "previous_response_id":null,"conversation":"conv_1","tools":[{"type":"web_search"},{"type":"file_search"},{"type":"code_interpreter"}],"max_tool_calls":2,
+            """, StringComparison.Ordinal), "/v1/responses");
+
+        var records = await rig.RecordsAsync();
+        Assert.Equal(2, records.Count);
+        Assert.Equal(records[1].Hold, records[0].Hold);
+    }
+
     static string Text(Random random)
     {
         var text = new StringBuilder();

@@ -42,6 +42,7 @@ ref struct GenerateContentReader
     int candidates = 1;
     bool hasContents;
     bool unknownInput;
+    bool unknownSound;
     bool soundOut;
     int images;
     long mediaBytes;
@@ -91,6 +92,7 @@ ref struct GenerateContentReader
             MaxOutputTokensToken = capToken,
             Images = images,
             UnknownInput = unknownInput,
+            UnknownSound = unknownSound,
             AudioOutput = soundOut,
             Tier = tier,
         };
@@ -115,6 +117,7 @@ ref struct GenerateContentReader
             // The tools of a cache are in force as if they stood here, and only the provider knows them.
             case 3 or 4:
                 unknownInput |= !json.IsNull;
+                unknownSound |= !json.IsNull;
                 searches |= !json.IsNull;
                 maps = json.IsNull ? maps : 1;
                 json.Skip();
@@ -276,19 +279,20 @@ ref struct GenerateContentReader
                 continue;
             }
             json.Reader.Read();
-            unknownInput |= file;
-            if (inline && json.Type == JsonTokenType.StartObject)
+            if (!call && json.Type == JsonTokenType.StartObject)
             {
-                ReadInline();
+                ReadMedia(inline);
             }
             else
             {
+                unknownInput |= file;
+                unknownSound |= file;
                 json.Skip();
             }
         }
     }
 
-    void ReadInline()
+    void ReadMedia(bool inline)
     {
         var kind = default(ReadOnlySpan<byte>);
         var data = 0;
@@ -308,7 +312,12 @@ ref struct GenerateContentReader
                 json.Skip();
             }
         }
-        if (kind.StartsWith("image/"u8))
+        if (!inline)
+        {
+            unknownInput = true;
+            unknownSound |= !IsSilent(kind);
+        }
+        else if (kind.StartsWith("image/"u8))
         {
             images++;
             mediaBytes += data;
@@ -322,8 +331,13 @@ ref struct GenerateContentReader
         {
             // Film and documents: only the provider knows how long they are.
             unknownInput = true;
+            unknownSound |= !IsSilent(kind);
         }
     }
+
+    // Film has sound, and what is not named may have.
+    static bool IsSilent(ReadOnlySpan<byte> kind) =>
+        kind.StartsWith("image/"u8) || kind.StartsWith("text/"u8) || kind.SequenceEqual("application/pdf"u8);
 
     static RefusedException Twice(string field) => new(ErrorCode.InvalidField, $"The field \"{field}\" is there twice.", "Send it once.", field);
 }

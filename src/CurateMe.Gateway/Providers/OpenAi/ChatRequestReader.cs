@@ -55,6 +55,7 @@ ref struct ChatRequestReader
     bool tierNamed;
     int images;
     bool unknownInput;
+    bool unknownSound;
     bool cacheWrites;
     long mediaBytes;
     long audioTokens;
@@ -109,6 +110,7 @@ ref struct ChatRequestReader
             Stream = stream,
             Images = images,
             UnknownInput = unknownInput,
+            UnknownSound = unknownSound,
             CacheWrites = cacheWrites,
             OutputCap = maxTokens is null ? maxCompletionTokens : maxCompletionTokens is null ? maxTokens : Math.Max(maxTokens.Value, maxCompletionTokens.Value),
             OutputBesideCap = predicted,
@@ -366,8 +368,9 @@ ref struct ChatRequestReader
                     mediaBytes += bytes;
                     audioTokens += (bytes * 3 / 4 / AudioBytesPerToken) + 10;
                     break;
-                case 2 or 3:
+                case 2 or 3 and var kind:
                     unknownInput = true;
+                    unknownSound |= kind == 3;
                     break;
                 case 4:
                     cacheWrites = true;

@@ -83,6 +83,7 @@ ref struct ResponsesRequestReader
             UnboundedCalls = own && calls is null,
             Images = images,
             UnknownInput = unknownInput,
+            UnknownSound = unknownInput,
             Tier = tier,
             TierIsAuto = !tierNamed,
         };
@@ -109,9 +110,12 @@ ref struct ResponsesRequestReader
                 unknownInput |= !json.IsNull;
                 json.Skip();
                 break;
-            case 4 or 5:
+            case 4:
                 unknownInput |= !json.IsNull;
                 json.Skip();
+                break;
+            case 5:
+                ReadStoredPrompt();
                 break;
             case 6:
                 ReadTools();
@@ -155,6 +159,17 @@ ref struct ResponsesRequestReader
                 ErrorCode.InvalidField, "The field \"context_management\" asks for compaction, whose cost no limit of the request bounds.", "Leave it out, and sum up in a request of your own.",
                 "context_management");
         }
+    }
+
+    // The tools of a stored prompt are in force as if they stood here, and only the provider knows them.
+    void ReadStoredPrompt()
+    {
+        if (!json.IsNull)
+        {
+            unknownInput = searches = fileSearches = true;
+            containers++;
+        }
+        json.Skip();
     }
 
     void ReadReasoning()

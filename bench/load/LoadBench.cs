@@ -11,6 +11,9 @@ static class LoadBench
     /// <summary>Where in the list of targets the gateway on its embedded stores stands.</summary>
     const int Gateway = 3;
 
+    /// <summary>Each kind of load runs this long before it is measured: the runtime compiles what is used much anew, and that is not what a request costs.</summary>
+    const int WarmSeconds = 30;
+
     public static async Task<int> RunAsync(BenchOptions options)
     {
         if (!options.OnlyStreams)
@@ -25,14 +28,10 @@ static class LoadBench
     {
         await using var servers = new Servers(options);
         var targets = await servers.StartAsync(withShared: true);
-        foreach (var target in targets)
-        {
-            await PlainLoad.RunAsync(target, options.Connections, seconds: 30);
-        }
-        Report("plain requests", "request", await MeasureAsync(targets, options.Rounds, t => PlainLoad.RunAsync(t, options.Connections, options.Seconds)));
+        Report("plain requests", "request", await MeasureAsync(targets, options, (t, seconds) => PlainLoad.RunAsync(t, options.Connections, seconds)));
         Report(
             $"{options.Streams} concurrent streams, each as fast as the upstream writes: many chunks come together", "chunk",
-            await MeasureAsync(targets, options.Rounds, t => StreamLoad.RunAsync(t, options.Streams, options.Seconds)));
+            await MeasureAsync(targets, options, (t, seconds) => StreamLoad.RunAsync(t, options.Streams, seconds)));
         await MemoryLoad.ReportAsync(targets[Gateway], options);
     }
 
@@ -43,19 +42,23 @@ static class LoadBench
         var targets = await servers.StartAsync();
         Report(
             $"{options.Streams} concurrent streams, a chunk every {StreamLoad.EveryMs} ms", "chunk",
-            await MeasureAsync(targets, options.Rounds, t => StreamLoad.RunAsync(t, options.Streams, options.Seconds)));
+            await MeasureAsync(targets, options, (t, seconds) => StreamLoad.RunAsync(t, options.Streams, seconds)));
         await StreamTiming.ReportAsync(targets, streams: 20, options.Rounds);
         await StreamTiming.ReportMemoryAsync(targets, options.OpenStreams);
     }
 
-    static async Task<List<(string Name, Measurement Median)>> MeasureAsync(IReadOnlyList<Target> targets, int rounds, Func<Target, Task<Measurement>> measure)
+    static async Task<List<(string Name, Measurement Median)>> MeasureAsync(IReadOnlyList<Target> targets, BenchOptions options, Func<Target, int, Task<Measurement>> measure)
     {
+        foreach (var target in targets)
+        {
+            await measure(target, WarmSeconds);
+        }
         var all = targets.ToDictionary(static t => t.Name, static _ => new List<Measurement>());
-        for (var round = 0; round < rounds; round++)
+        for (var round = 0; round < options.Rounds; round++)
         {
             foreach (var target in targets)
             {
-                all[target.Name].Add(await measure(target));
+                all[target.Name].Add(await measure(target, options.Seconds));
             }
         }
         return [.. targets.Select(t => (t.Name, Median(all[t.Name])))];

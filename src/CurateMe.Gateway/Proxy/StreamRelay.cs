@@ -8,18 +8,22 @@ namespace CurateMe.Gateway.Proxy;
 readonly record struct StreamEnd(bool Complete, bool GivenUp, long FirstByte);
 
 /// <summary>
-/// Passes a stream on as it comes, each read written and flushed at once, with the meter looking on. When the client leaves, the provider is
-/// listened to further, within a limit, because it goes on billing.
+/// Passes a stream on as it comes, with the meter looking on: what was read goes out before anything is waited for, and reads that need no waiting
+/// go out together. When the client leaves, the provider is listened to further, within a limit, because it goes on billing.
 /// </summary>
 sealed class StreamRelay(ForwardOptions options, TimeProvider time)
 {
     const int ReadBytes = 16 << 10;
+
+    /// <summary>A provider that never lets us wait must not keep the client waiting.</summary>
+    const int MaxUnsentBytes = 64 << 10;
 
     public async Task<StreamEnd> PassAsync(ClientStream client, HttpResponseMessage answer, UsageMeter meter, StreamForm form, CancellationTokenSource deadline)
     {
         var splitter = StreamSplitter.Of(form, meter, options.MaxEventBytes);
         var buffer = ArrayPool<byte>.Shared.Rent(ReadBytes);
         var used = 0;
+        var unsent = 0;
         var firstByte = 0L;
         using var watch = new StreamWatch(client, options, time, deadline.Token);
         try
@@ -31,7 +35,13 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
                 {
                     buffer = Grow(buffer, used);
                 }
-                var read = await upstream.ReadAsync(buffer.AsMemory(used), watch.Token);
+                var reading = upstream.ReadAsync(buffer.AsMemory(used), watch.Token);
+                if (unsent > 0 && (!reading.IsCompleted || unsent >= MaxUnsentBytes))
+                {
+                    unsent = 0;
+                    await client.FlushAsync();
+                }
+                var read = await reading;
                 watch.Heard();
                 if (read == 0)
                 {
@@ -41,14 +51,15 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
                 }
                 firstByte = firstByte == 0 ? time.GetTimestamp() : firstByte;
                 used += read;
+                unsent += read;
                 var done = splitter.Pass(buffer.AsSpan(0, used), client);
                 used -= done;
                 buffer.AsSpan(done, used).CopyTo(buffer);
-                await client.FlushAsync();
             }
         }
         catch (OperationCanceledException)
         {
+            await client.FlushAsync();
             return new StreamEnd(Complete: false, GivenUp: true, firstByte);
         }
         catch (Exception e) when (e is IOException or HttpRequestException)

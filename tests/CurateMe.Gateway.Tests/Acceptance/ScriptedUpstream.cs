@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using CurateMe.Gateway.Hosting;
+using Xunit;
 
 namespace CurateMe.Gateway.Tests.Acceptance;
 
@@ -20,6 +21,9 @@ sealed class ScriptedUpstream : IAsyncDisposable
 
     /// <summary>Cuts answers into pieces of random lengths; null sends them in one.</summary>
     public Random? Cut { get; init; }
+
+    /// <summary>Takes one off before each event of an answer that is sent; null waits for nothing.</summary>
+    public SemaphoreSlim? Events { get; init; }
 
     /// <summary>Requests as they came, head and body.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
@@ -93,7 +97,11 @@ sealed class ScriptedUpstream : IAsyncDisposable
         // Small cuts where lines end and letters are split, larger ones to come to an end.
         for (var sent = 0; answer.Length > 0; sent++)
         {
-            var piece = Cut is null ? answer.Length : Math.Min(answer.Length, Cut.Next(1, sent < 300 ? 9 : 50_000));
+            if (Events is not null)
+            {
+                await Events.WaitAsync(TestContext.Current.CancellationToken);
+            }
+            var piece = Events is not null ? answer.Span.IndexOf("\n\n"u8) + 2 : Cut is null ? answer.Length : Math.Min(answer.Length, Cut.Next(1, sent < 300 ? 9 : 50_000));
             await socket.SendAsync(answer[..piece]);
             answer = answer[piece..];
         }

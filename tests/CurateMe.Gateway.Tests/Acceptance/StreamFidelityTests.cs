@@ -51,6 +51,36 @@ public sealed class StreamFidelityTests
         Assert.All(await rig.RecordsAsync(), r => Assert.Equal(script.Contains(Hidden, StringComparison.Ordinal) ? UsageSource.Provider : UsageSource.Estimated, r.Source));
     }
 
+    // Reads that need no waiting go out together; what the provider takes its time over must not wait for more.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4_000)]
+    [InlineData(16_384)]
+    [InlineData(70_000)]
+    public async Task Event_OfAProviderThatWaits_GoesOutAtOnce(int bytes)
+    {
+        const int Count = 20;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        using var events = new SemaphoreSlim(1);
+        await using var upstream = new ScriptedUpstream { Events = events };
+        await using var rig = await GatewayRig.StartAsync(settings: upstream.Behind);
+        var text = $"data: {Chunk.Replace("llo", new string('l', bytes), StringComparison.Ordinal)}\n\n";
+        upstream.Answer(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(text, Count)))), type: "text/event-stream");
+        using var answer = await rig.RawAsync(await rig.KeyAsync(), Chat.Body(stream: true));
+        await using var body = await answer.Content.ReadAsStreamAsync(limit.Token);
+        var seen = new byte[Encoding.UTF8.GetByteCount(text)];
+
+        for (var i = 0; i < Count; i++)
+        {
+            await body.ReadExactlyAsync(seen, limit.Token);
+            Assert.Equal(text, Encoding.UTF8.GetString(seen));
+            events.Release();
+        }
+
+        Assert.Equal(0, await body.ReadAsync(seen, limit.Token));
+    }
+
     // The gateway frames chunks itself; these sizes lie around the blocks that the server writes to.
     [Theory]
     [InlineData(2040, 2056)]

@@ -336,6 +336,30 @@ test('a platform webhook is shown to platform admins, marked, and to no tenant',
   await tenant.close();
 });
 
+test('a page that does not come, and orgs that nobody knows, are told and come back', async () => {
+  const window = await open(browser, gateway, { provoked: /dynamically imported|Failed to load|error occurred|Boundary/i });
+  const { page } = window;
+  await window.go('/', 'Overview');
+  await page.route(/assets\/Keys-.*\.js/, (route) => route.abort());
+  await page.getByRole('link', { name: 'Keys' }).click();
+  await page.getByRole('alert').getByText('This page could not be loaded').waitFor();
+  await page.getByRole('link', { name: 'Teams' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Teams' }).waitFor();
+  await page.getByRole('link', { name: 'Keys' }).click();
+  await page.unroute(/assets\/Keys-.*\.js/);
+  await page.getByRole('button', { name: 'Load it again' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Keys' }).waitFor();
+  const away = { error: { message: 'The configuration store does not answer.', type: 'server_error', code: 'store_unavailable', gateway_error_code: 'GW_STORE_003' } };
+  await page.route(/admin\/orgs/, (route) => route.fulfill({ status: 503, json: away }));
+  await page.reload();
+  await page.getByRole('alert').getByText('The configuration store does not answer.').waitFor();
+  assert.equal(await page.getByText('There is no org yet').count(), 0);
+  await page.unroute(/admin\/orgs/);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Keys' }).waitFor();
+  await window.close();
+});
+
 test('alerts are told in words, and lead to where something can be done', async () => {
   const window = await open(browser, gateway);
   const { page } = window;

@@ -3,7 +3,8 @@ import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { Redirect, Route, Router, Switch } from 'wouter';
 import { ask, explain } from '../api/client';
 import { useLiveOf } from '../api/live';
-import { Loading } from '../parts/Page';
+import { Boundary } from '../parts/Boundary';
+import { Fault, Loading } from '../parts/Page';
 import { type Org, type Seat, SeatContext, type Session, may, useSession } from './session';
 import { Shell } from './Shell';
 import { SignIn } from './SignIn';
@@ -57,13 +58,15 @@ function Seated({ session }: { session: Session }) {
   }), [session, orgs, chosen]);
   useLiveOf(seat.org?.org_id);
   if (list.isPending) return <Center h="100dvh"><Loader aria-label="Loading" /></Center>;
+  // That nobody knows the orgs does not mean that there are none.
+  if (!list.data) return <Center h="100dvh"><Fault error={list.error} again={() => void list.refetch()} /></Center>;
   return (
     <SeatContext.Provider value={seat}>
       <Router base="/dashboard">
         <Shell>
           <Suspense fallback={<Loading />}>
             <Switch>
-              {Object.entries(pages).map(([path, Page]) => <Route key={path} path={path}>{() => <ForOrg seat={seat}><Page /></ForOrg>}</Route>)}
+              {Object.entries(pages).map(([path, Page]) => <Route key={path} path={path}>{() => <Boundary><ForOrg seat={seat}><Page /></ForOrg></Boundary>}</Route>)}
               <Route><Redirect to="/" /></Route>
             </Switch>
           </Suspense>

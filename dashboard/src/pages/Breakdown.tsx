@@ -95,7 +95,7 @@ const total = (all: readonly Sum[], of: 'cost' | 'requests' | 'tokens') => all.r
 
 function Totals({ top, old, before, known }: { top: Sum[]; old: Sum[]; before: Span; known: boolean }) {
   const [cost, requests, tokens] = [total(top, 'cost'), total(top, 'requests'), total(top, 'tokens')];
-  const beside = (now: number, then: number, text: string) => (known ? <><Change percent={change(now, then)} /> from {text}</> : ' ');
+  const beside = (now: number, then: number, text: string) => (!known ? ' ' : now === 0 && then === 0 ? 'as before' : <><Change percent={change(now, then)} /> from {text}</>);
   const formerCost = total(old, 'cost');
   const formerRequests = total(old, 'requests');
   return (

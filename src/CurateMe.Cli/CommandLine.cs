@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using CurateMe.Cli.Commands;
@@ -42,10 +43,17 @@ static class CommandLine
         }
         catch (AdminRefusedException refused)
         {
-            await errors.WriteLineAsync($"{refused.Error.Message} {refused.Error.Remediation}".Trim());
+            // Here no header is sent by hand.
+            var remedy = refused.Error.Code == "missing_org" ? "Name it by --org or ORG_ID." : refused.Error.Remediation;
+            await errors.WriteLineAsync($"{refused.Error.Message} {remedy}".Trim());
             return refused.Status is 401 or 403 or >= 500 ? CouldNotAsk : Problem;
         }
-        catch (Exception failure) when (failure is CannotAskException or HttpRequestException or JsonException or TaskCanceledException or IOException)
+        catch (HttpRequestException failure)
+        {
+            await errors.WriteLineAsync($"No answer from {gateway.Address}: {failure.Message}");
+            return CouldNotAsk;
+        }
+        catch (Exception failure) when (failure is CannotAskException or JsonException or TaskCanceledException or IOException)
         {
             await errors.WriteLineAsync(failure.Message);
             return CouldNotAsk;
@@ -56,7 +64,7 @@ static class CommandLine
     public static void Print<T>(TextWriter output, T answer, JsonTypeInfo<T> type) where T : class
     {
         using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             JsonSerializer.Serialize(writer, answer, type);
         }

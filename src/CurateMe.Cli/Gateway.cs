@@ -9,6 +9,9 @@ sealed class Gateway(HttpClient http, Func<string, string?> environment)
     /// <summary>Reads a variable.</summary>
     public Func<string, string?> Environment { get; } = environment;
 
+    /// <summary>Where it is; null when <c>CM_URL</c> is no address.</summary>
+    public Uri? Address => http.BaseAddress;
+
     const string StandardUrl = "http://localhost:8002";
 
     /// <summary>Longest that one call may take: a rebuild of many orgs takes a while.</summary>

@@ -207,6 +207,23 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task Errors_AreToldInTheCommandLinesOwnWords()
+    {
+        using var nameless = new ScriptedGateway(HttpStatusCode.BadRequest, """{"error":{"message":"This request names no org.","type":"t","param":"X-Org-ID","code":"missing_org","gateway_error_code":"g","remediation":"Send the header X-Org-ID."}}""");
+        Assert.Equal("This request names no org. Name it by --org or ORG_ID.", (await RunAsync(nameless, Environment, "usage", "export")).Errors.Trim());
+        using var absent = new AbsentGateway();
+        var (code, _, errors) = await RunAsync(absent, Environment, "analytics", "health");
+        Assert.Equal((2, "No answer from http://localhost:8002/: refused"), (code, errors.Trim()));
+        using var quoting = new ScriptedGateway(HttpStatusCode.OK, """{"data":[{"source":"gateway","code":"x","count":3,"first_at":"2026-05-04T14:32:01Z","last_at":"2026-05-04T14:33:01Z","last_message":"the org's \"key\""}],"next_cursor":null}""");
+        Assert.Contains("the org's \\\"key\\\"", (await RunAsync(quoting, Environment, "errors", "by-source", "gateway")).Output, StringComparison.Ordinal);
+    }
+
+    sealed class AbsentGateway : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => throw new HttpRequestException("refused");
+    }
+
+    [Fact]
     public async Task Table_ForOneAnswer_IsALineForEachField()
     {
         using var gateway = new ScriptedGateway(HttpStatusCode.OK, Today("0.5"));

@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using CurateMe.Client;
 using CurateMe.Gateway.Dashboard;
 using CurateMe.Gateway.Access;
@@ -12,6 +14,9 @@ namespace CurateMe.Gateway.Admin;
 /// <summary>What every admin request passes, in this order: off the socket's thread, authentication, the endpoint's right, its query parameters, the endpoint; errors are written here.</summary>
 static partial class AdminPipeline
 {
+    // As all other answers of the admin plane: people read messages with curl, and quotes are not \u0022 to them.
+    static readonly AdminJson Json = new(new JsonSerializerOptions(AdminJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+
     /// <summary>Puts all of the above around every endpoint of the group. An endpoint that asks for no right fails the start.</summary>
     public static RouteGroupBuilder WithAdminDefaults(this RouteGroupBuilder group)
     {
@@ -53,7 +58,7 @@ static partial class AdminPipeline
             GatewayErrorCode = refusal.GatewayErrorCode,
             Remediation = refusal.Remediation,
         });
-        return response.WriteAsJsonAsync(answer, AdminJson.Default.ErrorAnswer);
+        return response.WriteAsJsonAsync(answer, Json.ErrorAnswer);
     }
 
     static async Task RunAsync(HttpContext context, AdminRight? required, IReadOnlyList<string>? parameters, RequestDelegate inner)

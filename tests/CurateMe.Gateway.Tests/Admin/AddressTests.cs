@@ -35,6 +35,10 @@ public sealed class AddressTests(AdminFixture fixture) : IClassFixture<AdminFixt
     public async Task Path_ThatThereIsNot_Is404(string method, string path) => Assert.Equal(HttpStatusCode.NotFound, (await _host.SendAsync(method, path)).Status);
 
     [Fact]
+    public async Task Message_WithQuotes_IsReadable() =>
+        Assert.Contains("There is no key \\\"nope\\\".", (await _host.SendAsync("GET", "/api/v1/admin/keys/nope")).Text, StringComparison.Ordinal);
+
+    [Fact]
     public async Task WrongMethod_WithoutAToken_Is401() =>
         Assert.Equal(HttpStatusCode.Unauthorized, (await _host.SendAsync("DELETE", "/api/v1/admin/orgs", token: null)).Status);
 

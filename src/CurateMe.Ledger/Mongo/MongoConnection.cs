@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace CurateMe.Ledger.Mongo;
 
-/// <summary>How to reach MongoDB. Options in the URL win over the time-outs here.</summary>
+/// <summary>How to reach MongoDB. Options in the URL win over the time-outs here; its read preference and write concern are not used.</summary>
 public sealed record MongoOptions
 {
     /// <summary><c>mongodb://</c> or <c>mongodb+srv://</c>; its path names the database, <c>curateme</c> when there is none.</summary>
@@ -107,6 +107,7 @@ internal sealed class MongoConnection : IDisposable
         }
         try
         {
+            ReadFromPrimary(uri);
             SetUnlessGiven(uri, "serverselectiontimeoutms", options.ServerSelectionTimeout);
             SetUnlessGiven(uri, "sockettimeoutms", options.SocketTimeout);
             SetUnlessGiven(uri, "connecttimeoutms", options.ServerSelectionTimeout);
@@ -120,6 +121,14 @@ internal sealed class MongoConnection : IDisposable
         {
             Native.mongoc_uri_destroy(uri);
         }
+    }
+
+    // Whatever the URL says: a secondary may not have what was just stored, and money that its sums lack could be spent again.
+    static void ReadFromPrimary(nint uri)
+    {
+        var primary = Native.mongoc_read_prefs_new(Native.ReadPrimary);
+        Native.mongoc_uri_set_read_prefs_t(uri, primary);
+        Native.mongoc_read_prefs_destroy(primary);
     }
 
     static void SetUnlessGiven(nint uri, string option, TimeSpan value)

@@ -12,6 +12,9 @@ internal static unsafe partial class Native
     /// <summary>Bytes of a bson_t, which is aligned to as many.</summary>
     internal const int BsonSize = 128;
 
+    /// <summary>MONGOC_READ_PRIMARY.</summary>
+    internal const int ReadPrimary = 1;
+
     /// <summary>bson_error_t: domain, code, message.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct Error
@@ -43,7 +46,10 @@ internal static unsafe partial class Native
     [LibraryImport(Mongoc)] internal static partial byte* mongoc_uri_get_database(nint uri);
     [LibraryImport(Mongoc, StringMarshalling = StringMarshalling.Utf8)][return: MarshalAs(UnmanagedType.U1)] internal static partial bool mongoc_uri_has_option(nint uri, string option);
     [LibraryImport(Mongoc, StringMarshalling = StringMarshalling.Utf8)][return: MarshalAs(UnmanagedType.U1)] internal static partial bool mongoc_uri_set_option_as_int32(nint uri, string option, int value);
+    [LibraryImport(Mongoc)] internal static partial void mongoc_uri_set_read_prefs_t(nint uri, nint readPreference);
     [LibraryImport(Mongoc)] internal static partial void mongoc_uri_destroy(nint uri);
+    [LibraryImport(Mongoc)] internal static partial nint mongoc_read_prefs_new(int mode);
+    [LibraryImport(Mongoc)] internal static partial void mongoc_read_prefs_destroy(nint readPreference);
     [LibraryImport(Mongoc)] internal static partial nint mongoc_client_pool_new(nint uri);
     [LibraryImport(Mongoc)][return: MarshalAs(UnmanagedType.U1)] internal static partial bool mongoc_client_pool_set_error_api(nint pool, int version);
     [LibraryImport(Mongoc)] internal static partial void mongoc_client_pool_max_size(nint pool, uint size);

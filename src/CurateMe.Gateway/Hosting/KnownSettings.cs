@@ -1,16 +1,12 @@
-using System.Text.RegularExpressions;
 using CurateMe.Gateway.Configuration;
 using CurateMe.Gateway.Providers;
 
 namespace CurateMe.Gateway.Hosting;
 
 /// <summary>The settings that there are, as the command line names them.</summary>
-static partial class KnownSettings
+static class KnownSettings
 {
     const string Any = "*";
-
-    // What other programs beside the gateway read: the command line, the tests.
-    static readonly string[] Elsewhere = ["CM_URL", "CM_TEST_SEED", "CM_TEST_LONG", "CM_SCREENSHOTS", "CM_FAILURES"];
 
     static readonly string[] Prefixes = ["CM_", "COST_RECORDER_"];
 
@@ -42,8 +38,8 @@ static partial class KnownSettings
     public static string? Nearest(string name) => NearMatch.Of(name, Names.Where(static n => n[^1] != ':').Select(n => Filled(n, name)));
 
     /// <summary>
-    /// Adds a fault for every name in a section of the gateway's, or with its prefix, that is no setting: what is misspelt would be ignored. Other names may be
-    /// other programs', and are let be.
+    /// Adds a fault for every name in a section of the gateway's, or near a setting with its prefix, that is no setting: what is misspelt would be ignored.
+    /// Other names may be other programs', and are let be.
     /// </summary>
     public static void Check(IConfiguration configuration, ConfigurationFaults faults)
     {
@@ -56,13 +52,10 @@ static partial class KnownSettings
     static bool IsOurs(string name) =>
         name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon
             ? Sections.Contains(name[..colon])
-            : Prefixes.Any(p => name.StartsWith(p, StringComparison.Ordinal)) && !Elsewhere.Contains(name, StringComparer.Ordinal) && !ServiceLink().IsMatch(name);
+            : Prefixes.Any(p => name.StartsWith(p, StringComparison.Ordinal)) && Nearest(name) is not null;
 
-    static IEnumerable<string> Beside(string name)
-    {
-        var start = name.Contains(':', StringComparison.Ordinal) ? name.Split(':')[0] + ":" : Prefixes.First(p => name.StartsWith(p, StringComparison.Ordinal));
-        return Names.Where(n => n.StartsWith(start, StringComparison.OrdinalIgnoreCase)).Select(n => Filled(n, name));
-    }
+    static IEnumerable<string> Beside(string name) =>
+        Names.Where(n => n.StartsWith(name.Split(':')[0] + ":", StringComparison.OrdinalIgnoreCase)).Select(n => Filled(n, name));
 
     static bool IsOneOf(string name, string pattern)
     {
@@ -78,8 +71,4 @@ static partial class KnownSettings
     }
 
     static string Variable(string name) => name.Replace(":", "__", StringComparison.Ordinal);
-
-    // Kubernetes sets these for every service of the namespace, one whose name begins with "cm-" among them.
-    [GeneratedRegex("_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$", RegexOptions.ExplicitCapture)]
-    private static partial Regex ServiceLink();
 }

@@ -368,7 +368,7 @@ ref struct ChatRequestReader
                     mediaBytes += bytes;
                     audioTokens += (bytes * 3 / 4 / AudioBytesPerToken) + 10;
                     break;
-                case 2 or 3 and var kind:
+                case (2 or 3) and var kind:
                     unknownInput = true;
                     unknownSound |= kind == 3;
                     break;

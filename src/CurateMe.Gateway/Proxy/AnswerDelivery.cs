@@ -38,6 +38,11 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
                         (call, answer) = await SendFirstAsync(calls, hold, deadline.Token);
                     }
                     hold.Record.StatusCode = (int)answer.StatusCode;
+                    if (ProviderFailure.Is(answer))
+                    {
+                        hold.NotBilled((int)answer.StatusCode);
+                        await FailAsync(call, answer, deadline.Token);
+                    }
                     var form = answer.IsSuccessStatusCode ? exchange.Dialect.FormOf(facts, answer) : StreamForm.Whole;
                     if (form != StreamForm.Whole)
                     {
@@ -118,6 +123,10 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         try
         {
             using var answer = await forwarder.SendAsync(call, hold: null, deadline.Token);
+            if (ProviderFailure.Is(answer))
+            {
+                await FailAsync(call, answer, deadline.Token);
+            }
             using var plain = await PlainAnswer.ReadAsync(answer, call.Exchange.Dialect.MaxPlainAnswer, deadline.Token);
             await SendPlainAsync(call.Exchange, answer, plain);
         }
@@ -126,6 +135,10 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
             deadlines.Return(deadline);
         }
     }
+
+    // On its own, so that only failures pay for it.
+    async Task FailAsync(Call call, HttpResponseMessage answer, CancellationToken deadline) =>
+        throw await ProviderFailure.ReadAsync(call.Target.Upstream.Row, answer, time, deadline);
 
     async Task<PlainAnswer> ReadPlainAsync(Call call, HttpResponseMessage answer, Hold hold, RequestFacts facts, OrgPolicy policy, CancellationToken deadline)
     {

@@ -59,9 +59,9 @@ sealed record ErrorCode(int Status, string Code, string GatewayCode, string Type
     public bool Final => Status is >= 400 and < 500 and not 429 && this != IdempotencyInProgress;
 }
 
-/// <summary>A request is refused; nothing was forwarded and nothing stays held.</summary>
+/// <summary>A request is refused, or its provider failed; nothing stays held.</summary>
 /// <param name="code">Which refusal.</param>
-/// <param name="message">What is wrong, with the figures; never content or secrets.</param>
+/// <param name="message">What is wrong, with the figures; never content or secrets of ours. It may have a provider's words: for the caller only, never for logs.</param>
 /// <param name="remediation">What the caller or operator can do.</param>
 /// <param name="param">The field at fault, if one is.</param>
 sealed class RefusedException(ErrorCode code, string message, string? remediation = null, string? param = null) : Exception(message)
@@ -72,4 +72,7 @@ sealed class RefusedException(ErrorCode code, string message, string? remediatio
 
     /// <summary>For 429: when one more request fits.</summary>
     public int RetryAfterMs { get; init; }
+
+    /// <summary>Headers of the provider's answer that the caller gets with the refusal.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> FromProvider { get; init; } = [];
 }

@@ -15,6 +15,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     NanoUsd? daySpent;
     RateFigures rate;
     double governanceMs = -1;
+    bool recorded;
     long lap = System.Diagnostics.Stopwatch.GetTimestamp();
 
     public HttpContext Http { get; } = http;
@@ -66,9 +67,10 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         rate = outcome.Rate;
     }
 
-    /// <summary>The figures of a settlement.</summary>
+    /// <summary>The figures of a settlement; the request has a usage record.</summary>
     public void Settled(NanoUsd actual, NanoUsd spentToday)
     {
+        recorded = true;
         cost = actual;
         daySpent = spentToday;
     }
@@ -148,7 +150,10 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     /// <summary>Answers with a refusal, in the shape that the dialect's clients expect.</summary>
     public async Task RefuseAsync(RefusedException refusal)
     {
-        RefusalLog.Note(this, refusal.Code);
+        if (!recorded)
+        {
+            RefusalLog.Note(this, refusal.Code);
+        }
         var response = Http.Response;
         if (response.HasStarted || ClientLeft)
         {
@@ -165,6 +170,10 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         if (refusal.RetryAfterMs > 0)
         {
             response.Headers.RetryAfter = Seconds(refusal.RetryAfterMs);
+        }
+        foreach (var (name, value) in refusal.FromProvider)
+        {
+            response.Headers[name] = value;
         }
         await WriteHeadersAsync();
         var body = Dialect.Errors.Body(refusal, IdText);

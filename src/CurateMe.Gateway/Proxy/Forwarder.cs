@@ -20,7 +20,7 @@ sealed record Call(Exchange Exchange, Target Target, string Path, RequestBody? B
 /// Sends a call and waits for the answer's headers, telling the hold at each failure whether the provider can have billed it:
 /// <list type="number">
 /// <item>No connection: nothing was billed; tried again, then <c>upstream_error</c>.</item>
-/// <item>An answer of 500, 502, 503, 504 or 529: nothing is billed; tried again, then passed through as it is.</item>
+/// <item>An answer of 500, 502, 503, 504 or 529: nothing is billed; tried again, then returned as it is.</item>
 /// <item>An answer of 401 or 429 to one of several keys of the gateway's own: that key rests, and another is tried at once.</item>
 /// <item>The connection broke before the answer began: the provider failed; nothing is billed, but it is not tried again.</item>
 /// <item>No answer within the total time-out: the gateway gave up on a call that may still be running; the hold is charged as presumed.</item>

@@ -66,12 +66,17 @@ static class HeaderHygiene
                 continue;
             }
             var value = values.ToString();
-            if (!value.AsSpan().ContainsAny(Controls))
+            if (IsPrintable(value))
             {
                 to[name] = values.Count == 1 ? value : values.ToArray();
             }
         }
     }
+
+    /// <summary>Whether a provider's header may reach the client.</summary>
+    public static bool MayPass(string name, string value) => !NotToClient.Contains(name) && !IsOurs(name) && IsPrintable(value);
+
+    static bool IsPrintable(string value) => !value.AsSpan().ContainsAny(Controls);
 
     /// <summary>Whether only the gateway speaks in this header.</summary>
     public static bool IsOurs(string name) => name.StartsWith("X-CM-", StringComparison.OrdinalIgnoreCase);

@@ -59,7 +59,7 @@ public sealed class RoutingTests
 
         using var answer = await rig.ChatAsync(key, Ask(), headers: Sim("status=503;only=openai"));
 
-        Assert.Equal(503, (int)answer.StatusCode);
+        Assert.Equal(502, (int)answer.StatusCode);
         Assert.Equal(NanoUsd.Zero, Assert.Single(await Bills.AssertEqualAsync(rig)).Cost);
     }
 
@@ -85,7 +85,8 @@ public sealed class RoutingTests
         for (var i = 0; i < 4; i++)
         {
             using var failed = await rig.ChatAsync(key, Ask(), headers: Sim("status=503"));
-            Assert.Equal(503, (int)failed.StatusCode);
+            Assert.Equal(502, (int)failed.StatusCode);
+            Assert.Contains("upstream_error", await failed.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
 
         using var answer = await rig.ChatAsync(key, Ask());

@@ -63,7 +63,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
                 // One that was handed over is still held.
                 if (hold.Record.Status != RecordStatus.Held)
                 {
-                    exchange.Settled(hold.Record.Cost, hold.End.OrgDaySpent);
+                    exchange.Settled(hold.Record.Cost, hold.End);
                 }
             }
             if (exchange.Claim is { } claim)

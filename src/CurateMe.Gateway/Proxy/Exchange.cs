@@ -13,6 +13,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
 {
     NanoUsd cost;
     NanoUsd? daySpent;
+    bool dayAsked;
     RateFigures rate;
     double governanceMs = -1;
     bool recorded;
@@ -63,16 +64,23 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     public void Held(in HoldOutcome outcome)
     {
         cost = outcome.Granted;
-        daySpent = outcome.OrgDaySpent;
+        Tell(!outcome.NonAtomic, outcome.OrgDaySpent);
         rate = outcome.Rate;
     }
 
     /// <summary>The figures of a settlement; the request has a usage record.</summary>
-    public void Settled(NanoUsd actual, NanoUsd spentToday)
+    public void Settled(NanoUsd actual, EndOutcome end)
     {
         recorded = true;
         cost = actual;
-        daySpent = spentToday;
+        Tell(end.Told, end.OrgDaySpent);
+    }
+
+    // Counters that are away tell nothing, and the header is left out rather than wrong; they are not asked another time.
+    void Tell(bool known, NanoUsd spent)
+    {
+        daySpent = known ? spent : null;
+        dayAsked = true;
     }
 
     /// <summary>Milliseconds that were spent before the request was forwarded or refused.</summary>
@@ -108,8 +116,9 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     /// <summary>The same, also where no hold has told what the org spent today.</summary>
     public async ValueTask WriteHeadersAsync()
     {
-        if (Principal is not null && daySpent is null)
+        if (Principal is not null && !dayAsked)
         {
+            dayAsked = true;
             daySpent = await Http.RequestServices.GetRequiredService<DaySpend>().OfAsync(Principal.OrgId);
         }
         WriteHeaders();
@@ -119,12 +128,9 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
     public const string TrailerNames = "X-CM-Cost, X-CM-Daily-Cost, X-CM-Daily-Budget";
 
     /// <summary>The settled figures, for a stream's end.</summary>
-    public (string Name, string Value)[] Trailers() =>
-    [
-        ("X-CM-Cost", cost.ToString()),
-        ("X-CM-Daily-Cost", daySpent.GetValueOrDefault().ToString()),
-        ("X-CM-Daily-Budget", Principal!.DailyBudget),
-    ];
+    public (string Name, string Value)[] Trailers() => daySpent is { } spent
+        ? [("X-CM-Cost", cost.ToString()), ("X-CM-Daily-Cost", spent.ToString()), ("X-CM-Daily-Budget", Principal!.DailyBudget)]
+        : [("X-CM-Cost", cost.ToString()), ("X-CM-Daily-Budget", Principal!.DailyBudget)];
 
     /// <summary>Announces the trailers where the server sends them itself.</summary>
     public void DeclareTrailers()

@@ -117,7 +117,7 @@ public readonly record struct HoldOutcome
     public NanoUsd OrgDayHeld { get; init; }
     public RateFigures Rate { get; init; }
 
-    /// <summary>True when the store was away and this was decided without it.</summary>
+    /// <summary>True when the store was away and this was decided without it: what the org has spent and holds is not known.</summary>
     public bool NonAtomic { get; init; }
 }
 
@@ -127,7 +127,11 @@ public readonly record struct HoldOutcome
 public readonly record struct RateFigures(int Limit, int Remaining, int ResetMs, int RetryAfterMs);
 
 /// <param name="Applied">False when the hold had already ended, or never was.</param>
-public readonly record struct EndOutcome(bool Applied, NanoUsd OrgDaySpent, NanoUsd OrgDayHeld);
+public readonly record struct EndOutcome(bool Applied, NanoUsd OrgDaySpent, NanoUsd OrgDayHeld)
+{
+    /// <summary>False in the default: the counters were not told yet, and the figures mean nothing.</summary>
+    public bool Told { get; } = true;
+}
 
 public sealed record CellTotals(NodeKind Kind, string NodeId, string Field, PeriodKind Period, NanoUsd Spent, NanoUsd Held);
 

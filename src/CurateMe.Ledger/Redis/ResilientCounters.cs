@@ -94,7 +94,10 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
     }
 
     /// <inheritdoc />
-    public ValueTask<IReadOnlyList<CellTotals>> SnapshotAsync(string orgId, DateOnly day, CancellationToken ct) => shared.SnapshotAsync(orgId, day, ct);
+    public ValueTask<IReadOnlyList<CellTotals>> SnapshotAsync(string orgId, DateOnly day, CancellationToken ct) => orgs.TryGetValue(orgId, out var org) && org.Alone is not null
+        // A server that is back and was not made right yet would tell what it happens to have, or nothing for zero.
+        ? throw new CounterStoreUnavailableException("The budget counters are away.", outcomeUnknown: false)
+        : shared.SnapshotAsync(orgId, day, ct);
 
     /// <inheritdoc />
     public ValueTask ConfirmAsync(IReadOnlyList<UsageRecord> recorded, CancellationToken ct) => shared.ConfirmAsync(recorded, ct);

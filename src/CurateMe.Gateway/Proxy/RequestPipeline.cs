@@ -103,8 +103,9 @@ sealed partial class RequestPipeline(
         exchange.Lap(Stage.Auth);
 
         // 2
-        RequireType(request, route.Dialect);
+        RequestForm.Require(request, route.Dialect);
         var body = exchange.Body = await RequestBody.ReadAsync(request, Math.Min(options.MaxBodyBytes, principal.Policy.MaxRequestBytes), exchange.Aborted);
+        RequestForm.RequireNoMark(body.Span, route.Dialect);
         var facts = route.Dialect.Read(body.Span, request);
         if (!route.Dialect.Free && CallersKeys.Read(request) is { } named && await ReplayAsync(exchange, named, body))
         {
@@ -224,14 +225,6 @@ sealed partial class RequestPipeline(
         if (facts is Providers.OpenAi.ResponsesFacts { Previous: { } previous } && await owners.FindAsync(previous, exchange.Aborted) is { } owner && owner.OrgId != principal.OrgId)
         {
             throw new RefusedException(ErrorCode.InvalidField, "The field \"previous_response_id\" names no response of this org.", "Go on from a response of your own.", "previous_response_id");
-        }
-    }
-
-    static void RequireType(HttpRequest request, Dialect dialect)
-    {
-        if (dialect.RequestType is { } wanted && !(request.ContentType is { } type && type.StartsWith(wanted, StringComparison.OrdinalIgnoreCase) && (type.Length == wanted.Length || type[wanted.Length] is ';' or ' ' or '\t')))
-        {
-            throw new RefusedException(ErrorCode.UnsupportedMediaType, $"The Content-Type must be {wanted}.", $"Send the header Content-Type: {wanted}.", "Content-Type");
         }
     }
 

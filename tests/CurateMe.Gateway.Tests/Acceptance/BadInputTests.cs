@@ -119,6 +119,40 @@ public sealed class BadInputTests(BadInputRig shared) : IClassFixture<BadInputRi
     }
 
     [Theory]
+    [InlineData("gzip")]
+    [InlineData("deflate")]
+    [InlineData("br")]
+    [InlineData("gzip, identity")]
+    public async Task ContentEncoding_OfTheBody_IsRefusedByName(string coding)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Chat.Path) { Content = new StringContent(Chat.Body(), Encoding.UTF8, "application/json") };
+        request.Content.Headers.TryAddWithoutValidation("Content-Encoding", coding);
+        var answer = await shared.Rig.SendAsync(shared.Key, request);
+        await shared.Rig.AssertRefusedAsync(answer, 415, "unsupported_media_type", "Content-Encoding");
+        Assert.Contains("Content-Encoding", answer.Message, StringComparison.Ordinal);
+        Assert.Contains("uncompressed", answer.Error.GetProperty("remediation").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ContentEncoding_Identity_IsNone()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Chat.Path) { Content = new StringContent(Chat.Body(), Encoding.UTF8, "application/json") };
+        request.Content.Headers.TryAddWithoutValidation("Content-Encoding", "identity");
+        Assert.Equal(200, (await shared.Rig.SendAsync(shared.Key, request)).Status);
+    }
+
+    [Theory]
+    [InlineData(Chat.Path)]
+    [InlineData("/v1/embeddings")]
+    [InlineData("/v1/responses")]
+    public async Task ByteOrderMark_IsRefusedByItsName(string path)
+    {
+        var answer = await shared.Rig.AskAsync(shared.Key, "\uFEFF" + Chat.Body(), path: path);
+        await shared.Rig.AssertRefusedAsync(answer, 400, "invalid_json");
+        Assert.Contains("byte order mark", answer.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("X-CM-Session-ID", "a\tb")]
     [InlineData("X-CM-Session-ID", "käse")]
     [InlineData("X-CM-Runner-ID", "a;b")]

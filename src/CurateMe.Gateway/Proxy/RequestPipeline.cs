@@ -123,12 +123,11 @@ sealed partial class RequestPipeline(
         }
         planner.Quote(plan, principal, body.Span);
         exchange.Lap(Stage.Quote);
-        var caller = await sessions.ResolveAsync(
-            principal, CallerLabels.Read(request, "X-CM-Runner-ID"), CallerLabels.Read(request, "X-CM-Session-ID"), exchange.Aborted);
+        var caller = await sessions.ResolveAsync(principal, CallerLabels.ReadRunner(request), CallerLabels.ReadSession(request), exchange.Aborted);
         // Before the approval, which a refusal for malformed tags would use up.
         var tags = CallerLabels.ReadTags(request);
         var approval = await approvals.CheckAsync(
-            principal, plan.Target.Model, plan.Wish.Desired, body.Span, CallerLabels.Read(request, "X-CM-Approval-Token"), exchange.Aborted);
+            principal, plan.Target.Model, plan.Wish.Desired, body.Span, CallerLabels.ReadToken(request), exchange.Aborted);
         if (approval.Pending is { } pending)
         {
             exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);

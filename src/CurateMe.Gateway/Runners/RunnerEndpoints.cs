@@ -2,6 +2,7 @@ using CurateMe.Client;
 using CurateMe.Gateway.Admin;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Proxy;
 using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
@@ -96,7 +97,7 @@ static class RunnerEndpoints
 
     static async Task<Ok<StoppedSession>> StopAsync(string runner, string session, AdminCall call, Catalogue catalogue, CancellationToken ct)
     {
-        if (session.Length > SessionDirectory.MaxSessionLength || session.Contains('/', StringComparison.Ordinal) || session.Any(char.IsControl))
+        if (!CallerLabels.IsSession(session))
         {
             throw Refusal.NotFound("session", session);
         }

@@ -18,12 +18,6 @@ sealed class SessionDirectory : IDisposable
 {
     public const int MaxRemembered = 50_000;
 
-    /// <summary>Longest name of a session, in characters, so that it fits a usage record together with its runner's.</summary>
-    public const int MaxSessionLength = 63;
-
-    const string RunnerHeader = "X-CM-Runner-ID";
-    const string SessionHeader = "X-CM-Session-ID";
-
     readonly Catalogue _catalogue;
     readonly ConfigChanges _changes;
     readonly ConcurrentDictionary<string, RunnerDocument?> _runners = new(StringComparer.Ordinal);
@@ -44,27 +38,19 @@ sealed class SessionDirectory : IDisposable
     public static string IdOf(string orgId, string runnerId, string sessionId) => $"{orgId}/{Principal.SessionNodeId(runnerId, sessionId)}";
 
     /// <summary>Where a request of this principal is held. A principal without runner and session costs nothing.</summary>
-    /// <param name="runner">What <c>X-CM-Runner-ID</c> says.</param>
-    /// <param name="session">What <c>X-CM-Session-ID</c> says.</param>
-    /// <exception cref="RefusedException">A name is malformed, the token is another runner's, or the session was stopped.</exception>
+    /// <param name="runner">What <see cref="CallerLabels.ReadRunner"/> read.</param>
+    /// <param name="session">What <see cref="CallerLabels.ReadSession"/> read.</param>
+    /// <exception cref="RefusedException">The token is another runner's, or the session was stopped.</exception>
     public ValueTask<CallerPath> ResolveAsync(Principal principal, string? runner, string? session, CancellationToken ct)
     {
         if (runner is null && session is null)
         {
             return new ValueTask<CallerPath>(new CallerPath(principal.Path, principal.RunnerId, SessionId: null));
         }
-        if (runner is not null && (!Admin.Rules.IsId(runner) || (principal.RunnerId is { } own && own != runner)))
+        if (runner is not null && principal.RunnerId is { } own && own != runner)
         {
             throw new RefusedException(
-                ErrorCode.InvalidHeader,
-                principal.RunnerId is null ? $"{RunnerHeader} must be 1 to 64 letters, digits, '_', '-' or '.'." : $"This token is the runner {principal.RunnerId}'s; {RunnerHeader} names another.",
-                "Send the runner's own name, or none.",
-                RunnerHeader);
-        }
-        if (session is not null && (session.Length > MaxSessionLength || session.Contains('/', StringComparison.Ordinal)))
-        {
-            throw new RefusedException(
-                ErrorCode.InvalidHeader, $"{SessionHeader} must be at most {MaxSessionLength} letters, digits and . _ - : @.", "Send a shorter, plain name.", SessionHeader);
+                ErrorCode.InvalidHeader, $"This token is the runner {own}'s; {CallerLabels.RunnerHeader} names another.", "Send the runner's own name, or none.", CallerLabels.RunnerHeader);
         }
         return FindAsync(principal, runner ?? principal.RunnerId, session, ct);
     }

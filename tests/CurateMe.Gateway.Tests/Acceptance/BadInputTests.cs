@@ -162,6 +162,30 @@ public sealed class BadInputTests(BadInputRig shared) : IClassFixture<BadInputRi
     public async Task Label_NotPlain_IsRefusedByName(string header, string value) =>
         await shared.Rig.AssertRefusedAsync(await shared.Rig.AskAsync(shared.Key, headers: [(header, value)]), 400, "invalid_header", header);
 
+    // Whatever is wrong with it, the caller is told the same rule.
+    [Theory]
+    [InlineData("X-CM-Session-ID", 64, "s", "1 to 63 ")]
+    [InlineData("X-CM-Session-ID", 129, "s", "1 to 63 ")]
+    [InlineData("X-CM-Session-ID", 3, "/", "1 to 63 ")]
+    [InlineData("X-CM-Session-ID", 3, ";", "1 to 63 ")]
+    [InlineData("X-CM-Runner-ID", 65, "r", "1 to 64 ")]
+    [InlineData("X-CM-Runner-ID", 129, "r", "1 to 64 ")]
+    [InlineData("X-CM-Runner-ID", 3, "/", "1 to 64 ")]
+    [InlineData("X-CM-Runner-ID", 3, ";", "1 to 64 ")]
+    public async Task Label_OfRunnerOrSession_HasOneRule(string header, int length, string letter, string rule)
+    {
+        var answer = await shared.Rig.AskAsync(shared.Key, headers: [(header, string.Concat(Enumerable.Repeat(letter, length)))]);
+        await shared.Rig.AssertRefusedAsync(answer, 400, "invalid_header", header);
+        Assert.Contains(rule, answer.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("/", answer.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("X-CM-Session-ID", 63)]
+    [InlineData("X-CM-Runner-ID", 64)]
+    public async Task Label_AsLongAsItMayBe_IsAccepted(string header, int length) =>
+        Assert.Equal(200, (await shared.Rig.AskAsync(shared.Key, headers: [(header, new string('s', length))])).Status);
+
     [Fact]
     public async Task Label_TooLong_IsRefusedByName()
     {

@@ -9,13 +9,16 @@ namespace CurateMe.Ledger.Redis;
 /// <summary>
 /// A shared counter store that may be away: the one place where <c>on_budget_store_loss</c> is decided. While an org's counters do not answer, this
 /// replica decides alone: <c>bounded</c> admits from its part of what was left when the store was last seen, (limit − spent − held) / replicas,
-/// so that all replicas together overspend by no more than what was admitted in the last <see cref="LookEvery"/> before the loss; <c>allow</c> admits
-/// everything; <c>deny</c> nothing. When the store answers, the org is rebuilt from ledger and live holds before anyone is admitted on it again.
+/// so that all replicas together overspend by no more than what was admitted between that look and the loss, at most <see cref="MaxViewAge"/>; who looked
+/// longer ago does not know what the others have spent since, and has no part; <c>allow</c> admits everything; <c>deny</c> nothing. When the store answers, the org is rebuilt from ledger and live holds before anyone is admitted on it again.
 /// </summary>
 public sealed class ResilientCounters(RedisStore store, ErrorEvents events, TimeProvider time) : ICounterStore
 {
     /// <summary>How often the counters of an org in use are looked at.</summary>
     public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>Greatest age, when the loss is noticed, of a look that a part is taken from.</summary>
+    public static readonly TimeSpan MaxViewAge = TimeSpan.FromSeconds(10);
 
     /// <summary>How often a store that is away is asked again.</summary>
     public static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(250);
@@ -170,7 +173,9 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
         try
         {
             var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
-            org.View = new View(day, await shared.SnapshotAsync(org.Id, day, stop.Token).ConfigureAwait(false), store.Replicas.Count);
+            // As old as the question: what was spent while it was answered may not be in it.
+            var asked = time.GetTimestamp();
+            org.View = new View(asked, day, await shared.SnapshotAsync(org.Id, day, stop.Token).ConfigureAwait(false), store.Replicas.Count);
         }
         catch (Exception e) when (e is CounterStoreUnavailableException or OperationCanceledException)
         {
@@ -190,7 +195,8 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
             {
                 return;
             }
-            org.Alone = new Alone(org.View, store.Replicas.Count, new InProcessCounters(time), time.GetTimestamp());
+            var view = org.View is { } last && time.GetElapsedTime(last.At) <= MaxViewAge ? last : null;
+            org.Alone = new Alone(view, store.Replicas.Count, new InProcessCounters(time), time.GetTimestamp());
             events.Add("gateway", "budget_store_unavailable", $"{org.Id}: {reason}");
             org.Work = Task.Run(() => ReturnAsync(org, org.Alone));
         }
@@ -243,9 +249,12 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
     }
 
     /// <summary>What the counters said when they last answered.</summary>
-    sealed class View(DateOnly day, IReadOnlyList<CellTotals> totals, int replicas)
+    sealed class View(long at, DateOnly day, IReadOnlyList<CellTotals> totals, int replicas)
     {
         readonly Dictionary<(string, PeriodKind), NanoUsd> used = totals.ToDictionary(static c => (c.Field, c.Period), static c => c.Spent + c.Held);
+
+        /// <summary>Timestamp.</summary>
+        public long At { get; } = at;
 
         public int Replicas { get; } = replicas;
 
@@ -293,7 +302,7 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
             { OnStoreLoss = path.OnStoreLoss };
         }
 
-        // Never seen, never spent from: what is left is not known.
+        // Never seen or too long ago, never spent from: what is left is not known.
         NanoUsd? Part(NanoUsd? limit, string field, PeriodKind period, DateOnly day) =>
             limit is not { } most ? null : view?.Used(field, period, day) is { } used ? new NanoUsd(Math.Max(0, (most - used).Value / parts)) : NanoUsd.Zero;
 

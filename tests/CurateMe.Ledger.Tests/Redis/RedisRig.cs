@@ -32,11 +32,13 @@ sealed class RedisRig : IAsyncDisposable
             FullSweepEvery = TimeSpan.FromSeconds(1),
             RebuildWait = TimeSpan.FromSeconds(20),
         }));
-        Counters = new ResilientCounters(Store, Events, TimeProvider.System);
+        Counters = new ResilientCounters(Store, Events, Clock);
         Desk = new HoldDesk(Counters, Journal, TimeProvider.System);
         Recorder = new Recorder(Journal, ledger, Counters, LedgerRig.Quick, TimeProvider.System);
     }
 
+    /// <summary>Of what this replica remembers; its timers stay the system's.</summary>
+    internal AheadClock Clock { get; } = new();
     internal ErrorEvents Events { get; } = new(TimeProvider.System);
     internal JournalFile Journal { get; }
     internal RedisStore Store { get; }
@@ -91,4 +93,14 @@ sealed class RedisRig : IAsyncDisposable
         await _client.DisposeAsync();
         _own?.Dispose();
     }
+}
+
+/// <summary>The system's clock, whose timestamps can be moved forward.</summary>
+sealed class AheadClock : TimeProvider
+{
+    long _ahead;
+
+    internal void Advance(TimeSpan by) => Interlocked.Add(ref _ahead, (long)(by.TotalSeconds * TimestampFrequency));
+
+    public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Read(ref _ahead);
 }

@@ -17,10 +17,10 @@ public sealed record UsageEntry
     public required string Endpoint { get; init; }
     public bool Stream { get; init; }
 
-    /// <summary><c>settled</c>, <c>client_left</c>, <c>upstream_broken</c>, <c>abandoned</c> or <c>expired</c>.</summary>
+    /// <summary><c>settled</c>, <c>client_left</c>, <c>upstream_broken</c>, <c>abandoned</c>, <c>expired</c> or <c>failed</c>.</summary>
     public required string Status { get; init; }
 
-    /// <summary>The provider's HTTP status; 0 when unknown.</summary>
+    /// <summary>The provider's HTTP status; where it gave no answer, that of the gateway's own (502, 503, 504); 0 when the gateway died before there was one.</summary>
     public int StatusCode { get; init; }
     public long PromptTokens { get; init; }
     public long CompletionTokens { get; init; }
@@ -46,7 +46,7 @@ public sealed record UsageEntry
     public required string PriceVersion { get; init; }
     public required string ServiceTier { get; init; }
 
-    /// <summary><c>provider</c>, <c>estimated</c> or <c>presumed</c>.</summary>
+    /// <summary><c>provider</c>, <c>estimated</c> or <c>presumed</c>; <c>none</c> for a failed request, which is charged nothing.</summary>
     public required string UsageSource { get; init; }
     public int LatencyMs { get; init; }
     public int TtftMs { get; init; }

@@ -73,11 +73,11 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
             }
             catch (OperationCanceledException) when (deadline.IsCancellationRequested)
             {
-                throw TimedOut(call.Target.Upstream.Row);
+                throw TimedOut(call.Target.Upstream.Row, hold);
             }
             catch (BrokenCircuitException)
             {
-                hold?.NotBilled(statusCode: 0);
+                hold?.NotBilled(ErrorCode.CircuitOpen.Status);
                 throw Resting(call.Target.Upstream.Row);
             }
             catch (HttpRequestException e) when (mayRetry && NeverSent(e))
@@ -85,14 +85,14 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
             }
             catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
             {
-                hold?.NotBilled(statusCode: 0);
+                hold?.NotBilled(ErrorCode.UpstreamError.Status);
                 throw Unreachable(call.Target.Upstream.Row, e);
             }
-            hold?.NotBilled(statusCode: 0);
+            hold?.NotBilled(ErrorCode.UpstreamError.Status);
             await Task.Delay(options.RetryDelay * (1 << attempt), time, deadline).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (deadline.IsCancellationRequested)
             {
-                throw TimedOut(call.Target.Upstream.Row);
+                throw TimedOut(call.Target.Upstream.Row, hold);
             }
         }
     }
@@ -129,8 +129,14 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
     static bool NeverSent(HttpRequestException e) => e.HttpRequestError is
         HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError;
 
-    RefusedException TimedOut(ProviderRow row) => new(
-        ErrorCode.UpstreamTimeout, $"{row.Name} did not answer within {options.TotalTimeout.TotalSeconds:0} s.", "Ask for less output, or stream.");
+    RefusedException TimedOut(ProviderRow row, Hold? hold)
+    {
+        if (hold is not null)
+        {
+            hold.Record.StatusCode = ErrorCode.UpstreamTimeout.Status;
+        }
+        return new(ErrorCode.UpstreamTimeout, $"{row.Name} did not answer within {options.TotalTimeout.TotalSeconds:0} s.", "Ask for less output, or stream.");
+    }
 
     RefusedException Resting(ProviderRow row) => new(
         ErrorCode.CircuitOpen, $"{row.Name} fails so often that it is left alone for {options.BreakerPause.TotalSeconds:0} s.", "Try again then, or name fallbacks in the policy.")

@@ -51,12 +51,13 @@ public sealed class Hold : IAsyncDisposable
     public void Forwarding() => Advance(Stage.Forwarding);
 
     /// <summary>The provider refused, failed or was not reached, and bills nothing.</summary>
-    /// <param name="statusCode">Its HTTP status; 0 when it gave none.</param>
+    /// <param name="statusCode">Its HTTP status; where it gave none, that of the gateway's answer.</param>
     /// <exception cref="InvalidOperationException">It was billed, or has ended.</exception>
     public void NotBilled(int statusCode)
     {
         Advance(Stage.NotBilled);
         Record.Status = RecordStatus.Failed;
+        Record.Source = UsageSource.None;
         Record.StatusCode = statusCode;
     }
 

@@ -24,6 +24,7 @@ public static class RecordNames
         UsageSource.Provider => "provider",
         UsageSource.Estimated => "estimated",
         UsageSource.Presumed => "presumed",
+        UsageSource.None => "none",
         _ => throw new ArgumentOutOfRangeException(nameof(source), source, "not a source"),
     };
 

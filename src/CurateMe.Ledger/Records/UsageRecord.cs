@@ -14,6 +14,9 @@ public enum UsageSource : byte
 
     /// <summary>Nobody saw the end of the call: charged at the hold, which is never below the bill, and listed for review.</summary>
     Presumed = 2,
+
+    /// <summary>There is none: the provider refused, failed or was not reached, and nothing is charged.</summary>
+    None = 3,
 }
 
 /// <summary>How a request ended. The numbers are stored; a test freezes them.</summary>
@@ -95,7 +98,9 @@ public sealed class UsageRecord
 
     public RecordStatus Status { get; set; }
 
-    /// <summary>HTTP status the provider answered with; 0 when unknown.</summary>
+    /// <summary>
+    /// HTTP status the provider answered with; where it gave no answer, that of the gateway's own: 502, 503 or 504. 0 when the process died before there was one.
+    /// </summary>
     public int StatusCode { get; set; }
     public UsageCounts Usage;
     public UsageSource Source { get; set; }

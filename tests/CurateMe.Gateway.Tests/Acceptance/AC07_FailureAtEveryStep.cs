@@ -33,7 +33,7 @@ public sealed class AC07_FailureAtEveryStep
         }
         var records = await rig.AssertBooksAsync();
         Assert.Equal(2, records.Count);
-        Assert.All(records, r => Assert.True(r.Status == RecordStatus.Failed && r.StatusCode == status && r.Cost == NanoUsd.Zero));
+        Assert.All(records, r => Assert.True(r.Status == RecordStatus.Failed && r.StatusCode == status && r.Cost == NanoUsd.Zero && r.Source == UsageSource.None));
     }
 
     [Theory]
@@ -70,7 +70,8 @@ public sealed class AC07_FailureAtEveryStep
         Assert.Equal(NanoUsd.Zero, answer.Cost);
         var records = await rig.AssertBooksAsync();
         Assert.Equal(2, records.Count);
-        Assert.Equal(RecordStatus.Failed, records.Single(r => r.Id.ToString() == answer.Id).Status);
+        var record = records.Single(r => r.Id.ToString() == answer.Id);
+        Assert.Equal((RecordStatus.Failed, 502, UsageSource.None), (record.Status, record.StatusCode, record.Source));
     }
 
     [Fact]
@@ -83,7 +84,8 @@ public sealed class AC07_FailureAtEveryStep
 
         Assert.Equal((502, "upstream_error"), (answer.Status, answer.Code));
         Assert.DoesNotContain("127.0.0.1", answer.Text, StringComparison.Ordinal);
-        Assert.Equal(NanoUsd.Zero, Assert.Single(await rig.AssertBooksAsync()).Cost);
+        var record = Assert.Single(await rig.AssertBooksAsync());
+        Assert.Equal((NanoUsd.Zero, 502, UsageSource.None), (record.Cost, record.StatusCode, record.Source));
     }
 
     [Theory]
@@ -140,6 +142,8 @@ public sealed class AC07_FailureAtEveryStep
         await rig.QuietAsync();
         var record = Assert.Single(await rig.RecordsAsync());
         Assert.Equal((UsageSource.Presumed, RecordStatus.Abandoned, record.Hold), (record.Source, record.Status, record.Cost));
+        // A provider that began its answer has a status of its own.
+        Assert.Equal(status == 0 ? 200 : 504, record.StatusCode);
         await rig.AssertBooksAsync();
     }
 
@@ -150,7 +154,7 @@ public sealed class AC07_FailureAtEveryStep
             settings: static s => s with { Forward = new CurateMe.Gateway.Proxy.ForwardOptions { TotalTimeout = TimeSpan.FromSeconds(1), RetryDelay = TimeSpan.FromMinutes(1) } });
         var answer = await rig.AskAsync(await rig.KeyAsync(), sim: "status=500");
         Assert.Equal((504, "upstream_timeout"), (answer.Status, answer.Code));
-        Assert.All(await rig.AssertBooksAsync(), static r => Assert.Equal((RecordStatus.Failed, NanoUsd.Zero), (r.Status, r.Cost)));
+        Assert.All(await rig.AssertBooksAsync(), static r => Assert.Equal((RecordStatus.Failed, NanoUsd.Zero, 504, UsageSource.None), (r.Status, r.Cost, r.StatusCode, r.Source)));
     }
 
     [Theory]

@@ -96,7 +96,8 @@ public sealed class RoutingTests
         Assert.Contains("circuit_open", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.True(answer.Headers.Contains("Retry-After"));
         Assert.True(other.IsSuccessStatusCode, "another provider is not touched");
-        await Bills.AssertEqualAsync(rig);
+        var records = await Bills.AssertEqualAsync(rig);
+        Assert.Equal([.. Enumerable.Repeat((503, UsageSource.None), 5), (200, UsageSource.Provider)], records.Select(static r => (r.StatusCode, r.Source)));
     }
 
     [Fact]

@@ -155,6 +155,7 @@ static class GatewayApp
         services.AddSingleton<WaitingRooms>();
         services.AddSingleton<AdmissionQueue>();
         services.AddSingleton<Planner>();
+        services.AddSingleton<RequestFailures>();
         services.AddSingleton<RequestPipeline>();
     }
 }

@@ -7,9 +7,7 @@ using CurateMe.Gateway.Protection;
 using CurateMe.Gateway.Runners;
 using CurateMe.Gateway.Telemetry;
 using CurateMe.Ledger.Budgets;
-using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Holds;
-using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Pricing;
 using CurateMe.Ledger.Records;
 
@@ -29,7 +27,7 @@ namespace CurateMe.Gateway.Proxy;
 /// </list>
 /// Steps 5 to 8 belong to the <see cref="Hold"/>: leaving its scope ends it exactly once.
 /// </summary>
-sealed partial class RequestPipeline(
+sealed class RequestPipeline(
     KeyDirectory keys,
     SessionDirectory sessions,
     ApprovalGate approvals,
@@ -43,16 +41,10 @@ sealed partial class RequestPipeline(
     BudgetSignals signals,
     Pulses pulses,
     AdmissionQueue queue,
+    RequestFailures failures,
     ForwardOptions options,
-    TimeProvider time,
-    ILogger<RequestPipeline> logger)
+    TimeProvider time)
 {
-    static readonly TimeSpan LogEvery = TimeSpan.FromSeconds(5);
-
-    readonly Seldom journalLines = new(time, LogEvery);
-    readonly Seldom counterLines = new(time, LogEvery);
-    readonly Seldom configurationLines = new(time, LogEvery);
-
     public async Task HandleAsync(HttpContext http, Route route)
     {
         var now = time.GetUtcNow();
@@ -251,42 +243,12 @@ sealed partial class RequestPipeline(
 
     Task FailAsync(Exchange exchange, Exception e)
     {
-        Note(exchange, e);
-        if (Refusals.Of(e) is { } refusal)
+        if (failures.Answer(exchange, e) is { } refusal)
         {
             return RefuseAsync(exchange, refusal);
         }
-        switch (e)
-        {
-            case BadHttpRequestException { StatusCode: var status }:
-                return RefuseAsync(exchange, new RefusedException(
-                    status == 413 ? ErrorCode.BodyTooLarge : ErrorCode.InvalidJson, "The request could not be read to its end.", "Send a complete HTTP request."));
-            case RequestCutOffException:
-            case OperationCanceledException or IOException when exchange.ClientLeft:
-                // The client went away while it sent its request or took its answer; whatever was held has ended in its scope.
-                exchange.Http.Abort();
-                return Task.CompletedTask;
-            default:
-                Log.Failed(logger, exchange.Id, e.GetType().FullName, e.StackTrace);
-                return RefuseAsync(exchange, new RefusedException(ErrorCode.Internal, "The gateway failed.", "Try again; if it lasts, report the X-CM-Request-ID."));
-        }
-    }
-
-    // While a store is away every request says so; the log says it once in a while.
-    void Note(Exchange exchange, Exception e)
-    {
-        switch (e)
-        {
-            case JournalUnavailableException when journalLines.Pass(out var more):
-                Log.JournalUnavailable(logger, exchange.Id, more, e.Message);
-                break;
-            case CounterStoreUnavailableException when counterLines.Pass(out var more):
-                Log.CountersUnavailable(logger, exchange.Id, more, e.Message);
-                break;
-            case ConfigStoreUnavailableException or TimeoutException when configurationLines.Pass(out var more):
-                Log.ConfigurationUnavailable(logger, exchange.Id, more, e.Message);
-                break;
-        }
+        exchange.Http.Abort();
+        return Task.CompletedTask;
     }
 
     async Task RefuseAsync(Exchange exchange, RefusedException refusal)
@@ -301,21 +263,5 @@ sealed partial class RequestPipeline(
         {
             exchange.Http.Abort();
         }
-    }
-
-    static partial class Log
-    {
-        [LoggerMessage(1001, LogLevel.Error, "{RequestId} refused, and {More} since the last such line: the journal cannot be written: {Reason}")]
-        public static partial void JournalUnavailable(ILogger logger, RequestId requestId, long more, string reason);
-
-        [LoggerMessage(1002, LogLevel.Error, "{RequestId} refused, and {More} since the last such line: the budget store does not answer: {Reason}")]
-        public static partial void CountersUnavailable(ILogger logger, RequestId requestId, long more, string reason);
-
-        [LoggerMessage(1006, LogLevel.Error, "{RequestId} refused, and {More} since the last such line: the configuration store does not answer: {Reason}")]
-        public static partial void ConfigurationUnavailable(ILogger logger, RequestId requestId, long more, string reason);
-
-        // No exception text: it may quote the request.
-        [LoggerMessage(1003, LogLevel.Error, "{RequestId} failed: {Type}\n{Stack}")]
-        public static partial void Failed(ILogger logger, RequestId requestId, string? type, string? stack);
     }
 }

@@ -70,6 +70,9 @@ sealed class Principal
     /// <summary>What the key does these seconds, kept by <see cref="Pulses"/>.</summary>
     public KeyPulse? Pulse { get; set; }
 
+    /// <summary>What its rate limits said last.</summary>
+    public RateView Rate { get; } = new();
+
     /// <summary>Null allows any address.</summary>
     public IpAllowlist? Ips { get; }
 

@@ -66,6 +66,7 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
         cost = outcome.Granted;
         Tell(!outcome.NonAtomic, outcome.OrgDaySpent);
         rate = outcome.Rate;
+        Principal!.Rate.Saw(in rate);
     }
 
     /// <summary>The figures of a settlement; the request has a usage record.</summary>
@@ -100,6 +101,10 @@ sealed class Exchange(HttpContext http, Dialect dialect, RequestId id, DateTimeO
                 headers["X-CM-Daily-Cost"] = spent.ToString();
             }
             headers["X-CM-Daily-Budget"] = Principal.DailyBudget;
+            if (rate.Limit == 0)
+            {
+                rate = Principal.Rate.Of(Principal.Path);
+            }
         }
         if (rate.Limit > 0)
         {

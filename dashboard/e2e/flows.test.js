@@ -360,6 +360,23 @@ test('a page that does not come, and orgs that nobody knows, are told and come b
   await window.close();
 });
 
+test('a session that ended says so, and signing out does not', async () => {
+  const { token, token_id } = await gateway.admin('POST', '/api/v1/admin/tokens', { name: 'short', role: 'viewer', org_id: 'org_default' });
+  const window = await open(browser, gateway, { token });
+  const { page } = window;
+  await window.go('/teams', 'Teams');
+  await gateway.admin('DELETE', `/api/v1/admin/tokens/${token_id}`);
+  await page.getByRole('link', { name: 'Policy' }).click();
+  await page.getByText('The session has ended').waitFor();
+  assert.deepEqual(await findings(page), []);
+  await signIn(page, operatorToken);
+  await page.getByRole('button', { name: 'Your session' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  assert.equal(await page.getByText('The session has ended').count(), 0);
+  await window.close();
+});
+
 test('alerts are told in words, and lead to where something can be done', async () => {
   const window = await open(browser, gateway);
   const { page } = window;

@@ -16,6 +16,7 @@ const guard: Middleware = {
   },
   async onResponse({ request, response }) {
     if (response.status === 401 && !request.url.endsWith('/dashboard/session')) {
+      noteEnd();
       queries.setQueryData(sessionKey, null);
     }
     if (!response.ok && !response.headers.get('content-type')?.includes('json')) {
@@ -35,6 +36,14 @@ api.use(guard);
 export const ask = createClient(api);
 
 export const sessionKey = ['session'] as const;
+const endedKey = ['session-ended'] as const;
+
+/** Remembers that a session ended without anybody signing out, until the next one begins. */
+export function noteEnd(): void {
+  if (queries.getQueryData(sessionKey)) queries.setQueryData(endedKey, true);
+}
+
+export const hasEnded = (): boolean => queries.getQueryData(endedKey) === true;
 
 export const queries = new QueryClient({
   defaultOptions: {

@@ -1,11 +1,12 @@
 import { Alert, Button, Center, Paper, PasswordInput, Stack, Text, Title } from '@mantine/core';
 import { type FormEvent, useEffect, useState } from 'react';
-import { api, explain, forget } from '../api/client';
+import { api, explain, forget, hasEnded } from '../api/client';
 
 export function SignIn() {
   const [token, setToken] = useState('');
   const [fault, setFault] = useState<string>();
   const [busy, setBusy] = useState(false);
+  const [ended] = useState(hasEnded);
   useEffect(() => { document.title = 'Sign in · CurateMe Gateway'; }, []);
 
   async function submit(event: FormEvent) {
@@ -32,6 +33,7 @@ export function SignIn() {
               <Title order={1}>CurateMe Gateway</Title>
               <Text c="dimmed" size="sm" mt={4}>Sign in with an admin token, or with a token of your identity provider.</Text>
             </div>
+            {ended && !fault && <Alert color="yellow" role="status" title="The session has ended">Its token expired or was revoked. Sign in again to go on.</Alert>}
             {fault && <Alert color="red" role="alert" title="That did not work">{fault}</Alert>}
             <PasswordInput label="Token" name="token" autoComplete="current-password" autoFocus required value={token} onChange={(e) => setToken(e.currentTarget.value)}
               visibilityToggleButtonProps={{ 'aria-label': 'Show the token' }} />

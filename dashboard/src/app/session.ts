@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { createContext, useContext } from 'react';
-import { api, type Schemas, sessionKey } from '../api/client';
+import { api, noteEnd, type Schemas, sessionKey } from '../api/client';
 
 export type Role = 'platform_admin' | 'org_admin' | 'approver' | 'viewer';
 export type Right = 'read' | 'approve' | 'change' | 'platform';
@@ -19,7 +19,10 @@ export function useSession() {
     queryFn: async (): Promise<Session | null> => {
       const { data, error, response } = await api.GET('/dashboard/session');
       if (data) return data as Session;
-      if (response.status === 401) return null;
+      if (response.status === 401) {
+        noteEnd();
+        return null;
+      }
       throw error;
     },
     staleTime: 5 * 60_000,

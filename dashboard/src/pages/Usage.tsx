@@ -74,7 +74,7 @@ export default function Usage() {
           <Word label="Provider" value={filter.provider} set={(v) => address.set({ provider: v })} />
           <Word label="Tag" value={filter.tag} set={(v) => address.set({ tag: v.includes('=') ? v : null })} placeholder="feature=search" />
           <Choice label="Status" value={filter.status} of={['settled', 'client_left', 'upstream_broken', 'abandoned', 'expired', 'failed'].map((s) => ({ value: s, label: s.replaceAll('_', ' ') }))} set={(v) => address.set({ status: v })} />
-          <Choice label="Usage told by" value={filter.usage_source} of={['provider', 'estimated', 'presumed', 'none'].map((s) => ({ value: s, label: s }))} set={(v) => address.set({ usage_source: v })} />
+          <Choice label="Usage told by" value={filter.usage_source} of={['provider', 'estimated', 'presumed'].map((s) => ({ value: s, label: s }))} set={(v) => address.set({ usage_source: v })} />
           </>}
           {(filter.runner_id || filter.session_id) && <Text size="sm">Runner {filter.runner_id ?? 'any'}{filter.session_id && `, session ${filter.session_id}`}</Text>}
           {filtered && <Button size="xs" variant="subtle" leftSection={<IconFilterOff size={15} />} onClick={() => address.set(Object.fromEntries(filters.map((f) => [f, null])))}>Clear</Button>}

@@ -46,7 +46,7 @@ public sealed record UsageEntry
     public required string PriceVersion { get; init; }
     public required string ServiceTier { get; init; }
 
-    /// <summary><c>provider</c>, <c>estimated</c> or <c>presumed</c>; <c>none</c> for a failed request, which is charged nothing.</summary>
+    /// <summary><c>provider</c>, <c>estimated</c> or <c>presumed</c>; of a failed request, which is charged nothing, <c>provider</c>.</summary>
     public required string UsageSource { get; init; }
     public int LatencyMs { get; init; }
     public int TtftMs { get; init; }

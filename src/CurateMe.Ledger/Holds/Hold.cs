@@ -57,7 +57,6 @@ public sealed class Hold : IAsyncDisposable
     {
         Advance(Stage.NotBilled);
         Record.Status = RecordStatus.Failed;
-        Record.Source = UsageSource.None;
         Record.StatusCode = statusCode;
     }
 

@@ -24,7 +24,6 @@ public static class RecordNames
         UsageSource.Provider => "provider",
         UsageSource.Estimated => "estimated",
         UsageSource.Presumed => "presumed",
-        UsageSource.None => "none",
         _ => throw new ArgumentOutOfRangeException(nameof(source), source, "not a source"),
     };
 

@@ -14,9 +14,6 @@ public enum UsageSource : byte
 
     /// <summary>Nobody saw the end of the call: charged at the hold, which is never below the bill, and listed for review.</summary>
     Presumed = 2,
-
-    /// <summary>There is none: the provider refused, failed or was not reached, and nothing is charged.</summary>
-    None = 3,
 }
 
 /// <summary>How a request ended. The numbers are stored; a test freezes them.</summary>

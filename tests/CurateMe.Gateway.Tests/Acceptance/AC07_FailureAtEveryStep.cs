@@ -33,7 +33,7 @@ public sealed class AC07_FailureAtEveryStep
         }
         var records = await rig.AssertBooksAsync();
         Assert.Equal(2, records.Count);
-        Assert.All(records, r => Assert.True(r.Status == RecordStatus.Failed && r.StatusCode == status && r.Cost == NanoUsd.Zero && r.Source == UsageSource.None));
+        Assert.All(records, r => Assert.True(r.Status == RecordStatus.Failed && r.StatusCode == status && r.Cost == NanoUsd.Zero && r.Source == UsageSource.Provider));
     }
 
     [Theory]
@@ -71,7 +71,7 @@ public sealed class AC07_FailureAtEveryStep
         var records = await rig.AssertBooksAsync();
         Assert.Equal(2, records.Count);
         var record = records.Single(r => r.Id.ToString() == answer.Id);
-        Assert.Equal((RecordStatus.Failed, 502, UsageSource.None), (record.Status, record.StatusCode, record.Source));
+        Assert.Equal((RecordStatus.Failed, 502, UsageSource.Provider), (record.Status, record.StatusCode, record.Source));
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class AC07_FailureAtEveryStep
         Assert.Equal((502, "upstream_error"), (answer.Status, answer.Code));
         Assert.DoesNotContain("127.0.0.1", answer.Text, StringComparison.Ordinal);
         var record = Assert.Single(await rig.AssertBooksAsync());
-        Assert.Equal((NanoUsd.Zero, 502, UsageSource.None), (record.Cost, record.StatusCode, record.Source));
+        Assert.Equal((NanoUsd.Zero, 502, UsageSource.Provider), (record.Cost, record.StatusCode, record.Source));
     }
 
     [Theory]
@@ -154,7 +154,7 @@ public sealed class AC07_FailureAtEveryStep
             settings: static s => s with { Forward = new CurateMe.Gateway.Proxy.ForwardOptions { TotalTimeout = TimeSpan.FromSeconds(1), RetryDelay = TimeSpan.FromMinutes(1) } });
         var answer = await rig.AskAsync(await rig.KeyAsync(), sim: "status=500");
         Assert.Equal((504, "upstream_timeout"), (answer.Status, answer.Code));
-        Assert.All(await rig.AssertBooksAsync(), static r => Assert.Equal((RecordStatus.Failed, NanoUsd.Zero, 504, UsageSource.None), (r.Status, r.Cost, r.StatusCode, r.Source)));
+        Assert.All(await rig.AssertBooksAsync(), static r => Assert.Equal((RecordStatus.Failed, NanoUsd.Zero, 504, UsageSource.Provider), (r.Status, r.Cost, r.StatusCode, r.Source)));
     }
 
     [Theory]

@@ -97,7 +97,7 @@ public sealed class RoutingTests
         Assert.True(answer.Headers.Contains("Retry-After"));
         Assert.True(other.IsSuccessStatusCode, "another provider is not touched");
         var records = await Bills.AssertEqualAsync(rig);
-        Assert.Equal([.. Enumerable.Repeat((503, UsageSource.None), 5), (200, UsageSource.Provider)], records.Select(static r => (r.StatusCode, r.Source)));
+        Assert.Equal([.. Enumerable.Repeat((503, UsageSource.Provider), 5), (200, UsageSource.Provider)], records.Select(static r => (r.StatusCode, r.Source)));
     }
 
     [Fact]

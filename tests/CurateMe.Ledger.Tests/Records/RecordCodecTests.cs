@@ -147,7 +147,7 @@ public sealed class RecordCodecTests
         Assert.Equal(
             [("Held", 0), ("Settled", 1), ("ClientLeft", 2), ("UpstreamBroken", 3), ("Abandoned", 4), ("Expired", 5), ("Failed", 6)],
             Enum.GetValues<RecordStatus>().Select(status => ($"{status}", (int)status)));
-        Assert.Equal([("Provider", 0), ("Estimated", 1), ("Presumed", 2), ("None", 3)], Enum.GetValues<UsageSource>().Select(source => ($"{source}", (int)source)));
+        Assert.Equal([("Provider", 0), ("Estimated", 1), ("Presumed", 2)], Enum.GetValues<UsageSource>().Select(source => ($"{source}", (int)source)));
         Assert.Equal([("Standard", 0), ("Flex", 1), ("Priority", 2), ("Batch", 3), ("Fast", 4)], Enum.GetValues<ServiceTier>().Select(tier => ($"{tier}", (int)tier)));
     }
 }

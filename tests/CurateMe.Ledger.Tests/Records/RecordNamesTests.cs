@@ -10,7 +10,7 @@ public sealed class RecordNamesTests
     public void Names_AreFrozen()
     {
         Assert.Equal("held,settled,client_left,upstream_broken,abandoned,expired,failed", string.Join(',', Enum.GetValues<RecordStatus>().Select(RecordNames.Name)));
-        Assert.Equal("provider,estimated,presumed,none", string.Join(',', Enum.GetValues<UsageSource>().Select(RecordNames.Name)));
+        Assert.Equal("provider,estimated,presumed", string.Join(',', Enum.GetValues<UsageSource>().Select(RecordNames.Name)));
         Assert.Equal("standard,flex,priority,batch,fast", string.Join(',', Enum.GetValues<ServiceTier>().Select(RecordNames.Name)));
     }
 

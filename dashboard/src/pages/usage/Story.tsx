@@ -14,7 +14,6 @@ const sources: Record<string, string> = {
   provider: 'the provider said what it billed',
   estimated: 'the provider did not say; the gateway counted what passed',
   presumed: 'nobody could say; the whole hold was charged',
-  none: 'the provider did not do it, so there is nothing to charge',
 };
 
 const ends: Record<string, string> = { settled: 'Settled', voided: 'Given back', expired: 'Expired' };

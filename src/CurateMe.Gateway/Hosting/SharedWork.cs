@@ -1,5 +1,6 @@
 using CurateMe.Client;
 using CurateMe.Gateway.Configuration;
+using CurateMe.Ledger.Budgets;
 using CurateMe.Ledger.Errors;
 using CurateMe.Ledger.Mongo;
 using CurateMe.Ledger.Records;
@@ -10,7 +11,7 @@ namespace CurateMe.Gateway.Hosting;
 
 /// <summary>What a replica on shared stores does beside its requests.</summary>
 sealed partial class SharedWork(
-    SharedSettings settings, RespClient client, RedisStore store, IUsageLedger ledger, DeadLetters letters, Recorder recorder, ErrorEvents events, TimeProvider time, ILogger<SharedWork> logger)
+    SharedSettings settings, RespClient client, RedisStore store, ICounterStore counters, IUsageLedger ledger, DeadLetters letters, Recorder recorder, ErrorEvents events, TimeProvider time, ILogger<SharedWork> logger)
 {
     /// <summary>Longest the start waits for Redis; without it, it goes on alone.</summary>
     static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(10);
@@ -73,6 +74,7 @@ sealed partial class SharedWork(
             {
                 Log.Released(logger, released);
             }
+            (counters as ResilientCounters)?.LookAtIdle();
             await store.LookAgainAsync(ct);
             var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
             foreach (var org in store.TakeLate())
@@ -82,15 +84,19 @@ sealed partial class SharedWork(
             await store.CatchUpAsync(ct);
             if (await letters.DepthAsync(ct) > 0 && recorder.Figures.LastError is null)
             {
-                var (replayed, added) = await letters.ReplayAsync(ct);
+                var (replayed, added, unreadable) = await letters.ReplayAsync(ct);
                 Log.Replayed(logger, replayed, added);
+                if (unreadable > 0)
+                {
+                    events.Add("gateway", "dlq_unreadable", $"{unreadable} entries of {DeadLetters.Key} were no records that this release can read; they are in {DeadLetters.UnreadableKey}.");
+                }
             }
             if (time.GetElapsedTime(lookedAt) >= LookEvery)
             {
                 await LookAsync(ct);
             }
         }
-        catch (Exception e) when (e is RespException or LedgerUnavailableException or Ledger.Budgets.CounterStoreUnavailableException)
+        catch (Exception e) when (e is RespException or LedgerUnavailableException or CounterStoreUnavailableException)
         {
             events.Add("gateway", "shared_store_unavailable", e.Message);
         }
@@ -102,7 +108,7 @@ sealed partial class SharedWork(
         {
             await store.Reconciler.RunAsync(org, day, apply: true, ct);
         }
-        catch (Exception e) when (e is InvalidOperationException or LedgerUnavailableException or Ledger.Budgets.CounterStoreUnavailableException)
+        catch (Exception e) when (e is InvalidOperationException or LedgerUnavailableException or CounterStoreUnavailableException)
         {
             // Another replica reconciles it too, or a store is away: again in a second.
             events.Add("gateway", "reconcile_put_off", $"{org}: {e.Message}");

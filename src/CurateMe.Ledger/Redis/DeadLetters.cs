@@ -13,6 +13,9 @@ public sealed class DeadLetters(RespClient client, IUsageLedger ledger, ICounter
     /// <summary>A list; its length 0 is healthy.</summary>
     public const string Key = "gateway:dlq:usage_records";
 
+    /// <summary>A list of what stood in the other and is no record that this release can read: for an operator, or a newer release.</summary>
+    public const string UnreadableKey = "gateway:dlq:unreadable";
+
     /// <summary>Records replayed in one step.</summary>
     const int Batch = 100;
 
@@ -43,18 +46,13 @@ public sealed class DeadLetters(RespClient client, IUsageLedger ledger, ICounter
         }
     }
 
-    /// <summary>Records of the list from a place on, oldest first; none while Redis does not answer.</summary>
+    /// <summary>Records of the list from a place on, oldest first, without what cannot be read; none while Redis does not answer.</summary>
     public async Task<IReadOnlyList<UsageRecord>> ListAsync(long from, int count, CancellationToken ct)
     {
         try
         {
             var values = await client.ExecuteAsync(["LRANGE", Key, from, from + count - 1], ct).ConfigureAwait(false);
-            List<UsageRecord> records = new(values.Count);
-            foreach (var value in values.AsArray())
-            {
-                records.Add(RecordCodec.Read(value.AsSpan()));
-            }
-            return records;
+            return [.. Enumerable.Range(0, values.Count).Select(i => Read(values[i].AsSpan())).OfType<UsageRecord>()];
         }
         catch (RespException)
         {
@@ -63,20 +61,27 @@ public sealed class DeadLetters(RespClient client, IUsageLedger ledger, ICounter
     }
 
     /// <summary>
-    /// Brings the list to the ledger. A record leaves it only when the ledger has it; dying in between repeats a write that changes nothing.
+    /// Brings the list to the ledger. A record leaves it only when the ledger has it; dying in between repeats a write that changes nothing. What is no record goes
+    /// to <see cref="UnreadableKey"/>, so that it keeps nothing back.
     /// </summary>
-    /// <returns>How many left the list, and how many of them the ledger did not have.</returns>
+    /// <returns>How many records left the list, how many of them the ledger did not have, and how many entries could not be read.</returns>
     /// <exception cref="LedgerUnavailableException">The ledger is still away; the list is as it was.</exception>
     /// <exception cref="RespException">Redis does not answer.</exception>
-    public async Task<(int Replayed, int New)> ReplayAsync(CancellationToken ct)
+    public async Task<(int Replayed, int New, int Unreadable)> ReplayAsync(CancellationToken ct)
     {
-        var (replayed, added) = (0, 0);
+        var (replayed, added, unreadable) = (0, 0, 0);
         while (await client.ExecuteAsync(["LRANGE", Key, 0, Batch - 1], ct).ConfigureAwait(false) is { Count: > 0 } values)
         {
             List<UsageRecord> records = new(values.Count);
-            foreach (var value in values.AsArray())
+            for (var i = 0; i < values.Count; i++)
             {
-                records.Add(RecordCodec.Read(value.AsSpan()));
+                if (Read(values[i].AsSpan()) is { } record)
+                {
+                    records.Add(record);
+                    continue;
+                }
+                unreadable++;
+                await client.ExecuteAsync(["RPUSH", UnreadableKey, values[i].AsMemory()], ct).ConfigureAwait(false);
             }
             added += await ledger.RecordAsync(records, ct).ConfigureAwait(false);
             // The counters follow what the ledger has.
@@ -87,6 +92,18 @@ public sealed class DeadLetters(RespClient client, IUsageLedger ledger, ICounter
             }
             replayed += records.Count;
         }
-        return (replayed, added);
+        return (replayed, added, unreadable);
+    }
+
+    static UsageRecord? Read(ReadOnlySpan<byte> entry)
+    {
+        try
+        {
+            return RecordCodec.Read(entry);
+        }
+        catch (Exception e) when (e is InvalidDataException or ArgumentException or IndexOutOfRangeException)
+        {
+            return null;
+        }
     }
 }

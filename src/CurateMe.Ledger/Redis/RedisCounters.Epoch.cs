@@ -118,6 +118,14 @@ public sealed partial class RedisCounters
     // Not cut off since it was last asked, or never there before.
     bool IsCurrent(RedisOrg org) => org.Built is null || org.Epoch?.Generation == Volatile.Read(ref generation);
 
+    /// <summary>Whether the counters of an org are open and have all the changes that this process has seen: what was read before this was asked is right then.</summary>
+    internal async ValueTask<bool> AreWholeAsync(string orgId, CancellationToken ct)
+    {
+        var org = Org(orgId);
+        var reply = await AskAsync(static (self, org, ct) => self.client.EvalAsync(RedisScripts.Attach, [org.State], [], ct), org, ct).ConfigureAwait(false);
+        return reply[0].AsBoolean() && (reply[3].AsString() != org.Built || reply[2].AsInt64() >= org.Seen);
+    }
+
     async Task RebuildAsync(RedisOrg org, string epoch, CancellationToken ct)
     {
         try

@@ -10,12 +10,22 @@ namespace CurateMe.Ledger.Redis;
 /// A shared counter store that may be away: the one place where <c>on_budget_store_loss</c> is decided. While an org's counters do not answer, this
 /// replica decides alone: <c>bounded</c> admits from its part of what was left when the store was last seen, (limit − spent − held) / replicas,
 /// so that all replicas together overspend by no more than what was admitted between that look and the loss, at most <see cref="MaxViewAge"/>; who looked
-/// longer ago does not know what the others have spent since, and has no part; <c>allow</c> admits everything; <c>deny</c> nothing. When the store answers, the org is rebuilt from ledger and live holds before anyone is admitted on it again.
+/// longer ago does not know what the others have spent since, and has no part; <c>allow</c> admits everything; <c>deny</c> nothing. When the store answers,
+/// the org is rebuilt from ledger and live holds before anyone is admitted on it again.
 /// </summary>
 public sealed class ResilientCounters(RedisStore store, ErrorEvents events, TimeProvider time) : ICounterStore
 {
     /// <summary>How often the counters of an org in use are looked at.</summary>
     public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often those of an org are that was used within <see cref="KeepLooking"/>.</summary>
+    public static readonly TimeSpan LookAtIdleEvery = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long an org is looked at after it was used.</summary>
+    public static readonly TimeSpan KeepLooking = TimeSpan.FromDays(1);
+
+    /// <summary>Most orgs that are looked at in one call of <see cref="LookAtIdle"/>, those used last first: about a thousand are kept in view.</summary>
+    public const int MaxIdleLooks = 200;
 
     /// <summary>Greatest age, when the loss is noticed, of a look that a part is taken from.</summary>
     public static readonly TimeSpan MaxViewAge = TimeSpan.FromSeconds(10);
@@ -157,11 +167,34 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
         return outcome with { NonAtomic = true };
     }
 
+    /// <summary>Looks at orgs that are in use but have been idle for a while, so that a loss finds a young view of them, too. To be called about once a second.</summary>
+    public void LookAtIdle()
+    {
+        var now = time.GetTimestamp();
+        var idle = orgs.Values
+            .Where(org => org.Alone is null && time.GetElapsedTime(org.LookedAt, now) >= LookAtIdleEvery && time.GetElapsedTime(org.UsedAt, now) <= KeepLooking)
+            .OrderByDescending(static org => org.UsedAt)
+            .Take(MaxIdleLooks);
+        foreach (var org in idle)
+        {
+            Look(org, now);
+        }
+    }
+
     // The counters answer: look at them now and then, so that a loss finds a fresh view.
     void Seen(Org org)
     {
         var now = time.GetTimestamp();
-        if (time.GetElapsedTime(org.LookedAt, now) >= LookEvery && Interlocked.Exchange(ref org.Looking, 1) == 0)
+        org.UsedAt = now;
+        if (time.GetElapsedTime(org.LookedAt, now) >= LookEvery)
+        {
+            Look(org, now);
+        }
+    }
+
+    void Look(Org org, long now)
+    {
+        if (Interlocked.Exchange(ref org.Looking, 1) == 0)
         {
             org.LookedAt = now;
             org.Work = LookAsync(org);
@@ -175,7 +208,12 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
             var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
             // As old as the question: what was spent while it was answered may not be in it.
             var asked = time.GetTimestamp();
-            org.View = new View(asked, day, await shared.SnapshotAsync(org.Id, day, stop.Token).ConfigureAwait(false), store.Replicas.Count);
+            var totals = await shared.SnapshotAsync(org.Id, day, stop.Token).ConfigureAwait(false);
+            // A server that was emptied says that nothing was spent, until the next hold has it rebuilt.
+            if (await shared.AreWholeAsync(org.Id, stop.Token).ConfigureAwait(false))
+            {
+                org.View = new View(asked, day, totals, store.Replicas.Count);
+            }
         }
         catch (Exception e) when (e is CounterStoreUnavailableException or OperationCanceledException)
         {
@@ -245,6 +283,7 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
         public volatile Alone? Alone;
         public Task Work = Task.CompletedTask;
         public long LookedAt;
+        public long UsedAt;
         public int Looking;
     }
 

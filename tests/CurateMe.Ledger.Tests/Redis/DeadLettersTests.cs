@@ -82,11 +82,34 @@ public sealed class DeadLettersTests : IAsyncLifetime
 
         await Assert.ThrowsAsync<LedgerUnavailableException>(() => Letters.ReplayAsync(Ct));
         Assert.Equal(150, await Letters.DepthAsync(Ct));
-        var (replayed, added) = await Letters.ReplayAsync(Ct);
+        var replayed = await Letters.ReplayAsync(Ct);
 
-        Assert.Equal((150, 50), (replayed, added));
+        Assert.Equal((150, 50, 0), replayed);
         Assert.Equal(250, _ledger.Count);
         Assert.Equal(0, await Letters.DepthAsync(Ct));
+    }
+
+    [Fact]
+    public async Task Replay_OfWhatIsNoRecord_SetsItAsideAndBringsTheRest()
+    {
+        var records = Enumerable.Range(0, 3).Select(_ => Wishes.Settled(_ask.Record(_ask.Whole()), 10)).ToList();
+        var bytes = new byte[RecordCodec.MaxBytes];
+        var whole = bytes[..RecordCodec.Write(records[0], bytes)];
+        byte[][] junk = [[], "junk"u8.ToArray(), [255, .. whole.AsSpan(1)], whole[..20], whole[..^3]];
+        await Letters.AddAsync(records[..1], Ct);
+        foreach (var entry in junk)
+        {
+            await _client!.ExecuteAsync(["RPUSH", DeadLetters.Key, entry], Ct);
+        }
+        await Letters.AddAsync(records[1..], Ct);
+        Assert.Equal(records.Select(static r => r.Id), (await Letters.ListAsync(0, 20, Ct)).Select(static r => r.Id));
+
+        Assert.Equal((3, 3, junk.Length), await Letters.ReplayAsync(Ct));
+
+        Assert.Equal(3, _ledger.Count);
+        Assert.Equal(0, await Letters.DepthAsync(Ct));
+        var aside = await _client!.ExecuteAsync(["LRANGE", DeadLetters.UnreadableKey, 0, -1], Ct);
+        Assert.Equal(junk, Enumerable.Range(0, aside.Count).Select(i => aside[i].AsSpan().ToArray()));
     }
 
     [Fact]

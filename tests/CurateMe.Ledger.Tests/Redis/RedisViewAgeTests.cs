@@ -18,7 +18,7 @@ public sealed class RedisViewAgeTests() : RedisFleet("org_age", count: 2)
         await LookAsync(path, 1);
         // The idle replica's last look is from before this when it is too old; else it is young enough, and saw nothing of it either.
         const int Spent = 20;
-        for (var i = 0; i < (admits ? 0 : Spent); i++) await SettleAsync([(await _replicas[1].Desk.TakeAsync(_ask.Ask(path, Price), Ct)).Hold!], Price);
+        await SpendAsync(path, admits ? 0 : Spent);
         await LookAsync(path, 1);
         _replicas[0].Clock.Advance(ResilientCounters.MaxViewAge * ages);
 
@@ -31,6 +31,53 @@ public sealed class RedisViewAgeTests() : RedisFleet("org_age", count: 2)
         Assert.InRange(busy.Count, admits ? 14 : 4, admits ? 15 : 5);
         await SettleAsync([.. idle, .. busy], Price);
         Assert.True((admits ? 0 : Spent) + idle.Count + busy.Count <= 30, "together within the limit");
+    }
+
+    [Fact]
+    public async Task I1_Away_Bounded_IdleOrg_IsLookedAtAndHasItsPart()
+    {
+        const int Spent = 20;
+        var path = Path(30);
+        await LookAsync(path, 0);
+        await SpendAsync(path, Spent);
+        _replicas[0].Clock.Advance(ResilientCounters.MaxViewAge * 6);
+
+        await LookAtIdleAsync();
+        await _server!.KillAsync();
+        var idle = await AloneAsync(path, 0);
+
+        Assert.InRange(idle.Count, 4, 5);
+        await SettleAsync(idle, Price);
+    }
+
+    [Fact]
+    public async Task I1_Away_Bounded_EmptiedServer_IsNotTakenForNothingSpent()
+    {
+        const int Spent = 20;
+        var path = Path(30);
+        await LookAsync(path, 0);
+        await SpendAsync(path, Spent);
+        await LookAtIdleAsync();
+        await CommandAsync("FLUSHALL");
+
+        await LookAtIdleAsync();
+        await _server!.KillAsync();
+        var idle = await AloneAsync(path, 0);
+
+        Assert.InRange(idle.Count, 4, 5);
+        await SettleAsync(idle, Price);
+    }
+
+    async Task SpendAsync(BudgetPath path, int times)
+    {
+        for (var i = 0; i < times; i++) await SettleAsync([(await _replicas[1].Desk.TakeAsync(_ask.Ask(path, Price), Ct)).Hold!], Price);
+    }
+
+    async Task LookAtIdleAsync()
+    {
+        _replicas[0].Clock.Advance(ResilientCounters.LookAtIdleEvery);
+        ((ResilientCounters)_replicas[0].Counters).LookAtIdle();
+        await Task.Delay(TimeSpan.FromMilliseconds(500), Ct);
     }
 
     // Two holds more than a second apart: the second one has the replica look.

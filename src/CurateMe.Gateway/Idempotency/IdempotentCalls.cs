@@ -21,7 +21,7 @@ namespace CurateMe.Gateway.Idempotency;
 /// Requests without the header never come here.
 /// </summary>
 sealed partial class IdempotentCalls(
-    IEntryStore store, IUsageLedger ledger, IdempotencyOptions options, ForwardOptions forward, GatewaySettings settings, ErrorEvents events, TimeProvider time,
+    IEntryStore store, UnmadeClaims unmade, IUsageLedger ledger, IdempotencyOptions options, ForwardOptions forward, GatewaySettings settings, ErrorEvents events, TimeProvider time,
     ILogger<IdempotentCalls> logger)
 {
     public const string Kind = "idempotency";
@@ -60,6 +60,7 @@ sealed partial class IdempotentCalls(
         catch (EntryStoreUnavailableException e)
         {
             live.TryRemove(exchange.Id, out _);
+            unmade.Add(entry, mine);
             events.Add("gateway", ErrorCode.IdempotencyStore.Code, e.Message);
             throw new RefusedException(
                 ErrorCode.IdempotencyStore, "The store of idempotency keys does not answer, so a repetition could not be told.", "Try again; look at GET /health.")
@@ -100,7 +101,11 @@ sealed partial class IdempotentCalls(
         }
         catch (EntryStoreUnavailableException e)
         {
-            // The entry stays as a claim; the ledger says later what became of it.
+            // The entry stays as a claim; the ledger says later what became of it. One without a charge is taken back.
+            if (after is null)
+            {
+                unmade.Add(name, before);
+            }
             events.Add("gateway", ErrorCode.IdempotencyStore.Code, e.Message);
             Log.NotWritten(logger, before.Request, e.Message);
             return false;
@@ -156,6 +161,10 @@ sealed partial class IdempotentCalls(
     async ValueTask RequireFreeAsync(EntryName name, KeyEntry found, CancellationToken ct)
     {
         var own = found.Owner == owner;
+        if (own && unmade.Has(found.Request))
+        {
+            return;
+        }
         // Without a shared store there is one process on these files: another owner is an earlier life.
         var dead = own ? !live.ContainsKey(found.Request) : settings.Shared is null || found.LeaseEnds <= time.GetUtcNow().ToUnixTimeMilliseconds();
         if (!dead)

@@ -272,6 +272,71 @@ public sealed class IdempotencyTests
         Assert.Equal(200, (await rig.AskAsync(key)).Status);
     }
 
+    // A store that stood still carries out later what it was asked.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task StoreTookTheClaimButDidNotSaySo_TheKeyIsFreeAgain(bool afterTheSweep)
+    {
+        using var directory = new TemporaryDirectory();
+        await using var late = new Late(directory.Path);
+        await using var rig = await GatewayRig.StartAsync(services: s => s.AddSingleton<IEntryStore>(late));
+        var key = await rig.KeyAsync();
+        late.Silent = true;
+        await rig.AssertRefusedAsync(await rig.AskAsync(key, headers: Key()), 503, "idempotency_store_unavailable");
+        Assert.NotNull(await late.FindAsync(late.Name, default));
+
+        late.Silent = false;
+        for (var i = 0; i < 1500 && afterTheSweep && await late.FindAsync(late.Name, default) is not null; i++)
+        {
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(200, (await rig.AskAsync(key, headers: Key())).Status);
+        Assert.Equal("true", (await rig.AskAsync(key, headers: Key())).Header("Idempotent-Replayed"));
+        Assert.Single(rig.Simulator.Bill.Entries);
+    }
+
+    [Fact]
+    public async Task StoreAwayWhenARefusedRequestEnds_TheKeyIsFreeAgain()
+    {
+        using var directory = new TemporaryDirectory();
+        await using var late = new Late(directory.Path) { LosesEnds = true };
+        await using var rig = await GatewayRig.StartAsync(services: s => s.AddSingleton<IEntryStore>(late));
+        var key = await rig.KeyAsync(policy: new PolicyDocument { DailyBudget = MoneyLimit.FromDollars(0) });
+        Assert.Equal(403, (await rig.AskAsync(key, headers: Key())).Status);
+        late.LosesEnds = false;
+        await rig.PolicyAsync("org_test", new PolicyDocument());
+
+        Assert.Equal(200, (await rig.AskAsync(key, headers: Key())).Status);
+    }
+
+    /// <summary>Does what it is asked, and at times does not say so, or does not do what ends a claim.</summary>
+    sealed class Late(string directory) : IEntryStore, IAsyncDisposable
+    {
+        readonly SqliteEntryStore real = SqliteEntryStore.Open(directory, TimeProvider.System);
+
+        public bool Silent { get; set; }
+
+        public bool LosesEnds { get; set; }
+
+        public EntryName Name { get; private set; }
+
+        public async ValueTask<EntryAdd> AddAsync(EntryName name, ReadOnlyMemory<byte> value, TimeSpan timeToLive, EntryQuota? quota, CancellationToken ct)
+        {
+            Name = name;
+            var added = await real.AddAsync(name, value, timeToLive, quota, ct);
+            return Silent ? throw new EntryStoreUnavailableException("late") : added;
+        }
+
+        public ValueTask<byte[]?> FindAsync(EntryName name, CancellationToken ct) => real.FindAsync(name, ct);
+
+        public ValueTask<EntryChange> ReplaceAsync(EntryName name, ReadOnlyMemory<byte> expected, ReadOnlyMemory<byte> value, EntryQuota? quota, CancellationToken ct) =>
+            Silent || LosesEnds ? throw new EntryStoreUnavailableException("late") : real.ReplaceAsync(name, expected, value, quota, ct);
+
+        public ValueTask DisposeAsync() => real.DisposeAsync();
+    }
+
     /// <summary>Takes claims, and forgets how they end.</summary>
     sealed class Forgetful(string directory) : IEntryStore, IAsyncDisposable
     {

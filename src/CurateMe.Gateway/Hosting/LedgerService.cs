@@ -29,6 +29,7 @@ sealed partial class LedgerService(
 
     readonly CancellationTokenSource stop = new();
     Task sweeping = Task.CompletedTask;
+    int disposed;
     (long Skipped, long Settled)? catchingUp;
 
     /// <summary>Whether requests may come.</summary>
@@ -86,10 +87,16 @@ sealed partial class LedgerService(
         await recorder.DisposeAsync();
     }
 
-    public ValueTask DisposeAsync()
+    // A start that failed is not stopped: without this the next sweep would find what it needs gone, and say so. The host disposes of it by both its names.
+    public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+        await stop.CancelAsync();
+        await sweeping;
         stop.Dispose();
-        return default;
     }
 
     async Task SweepAsync()
@@ -119,9 +126,14 @@ sealed partial class LedgerService(
                     local.Trim();
                 }
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (!stop.IsCancellationRequested)
             {
+                // Whatever it is, a time-out too: holds must go on ending.
                 Log.SweepFailed(logger, e);
+            }
+            catch (OperationCanceledException)
+            {
+                // Stopped.
             }
         }
     }

@@ -35,7 +35,8 @@ sealed class Refusal(int status, string code, string gatewayErrorCode, string me
 
     public static Refusal UnknownParameter(string name, IReadOnlyList<string> known, string? meant) => new(
         400, "unknown_parameter", "GW_REQ_003", $"`{name}` is not a parameter of this request.", name,
-        (meant is null ? "" : $"Did you mean `{meant}`? ") + (known.Count == 0 ? "It takes none in its address." : $"It takes {string.Join(", ", known)}."));
+        (meant is null ? "" : $"Did you mean `{meant}`? ") + (known.Count == 0 ? "It takes none in its address." : $"It takes {string.Join(", ", known)}.")
+            + (name == "org_id" ? $" Name the org in the header {AdminCall.OrgHeader}." : ""));
 
     public static Refusal MissingOrg() =>
         new(400, "missing_org", "GW_REQ_002", "This request concerns one org and names none.", "X-Org-ID", "Send the org's id in the header X-Org-ID.");

@@ -126,14 +126,14 @@ sealed partial class LedgerService(
                     local.Trim();
                 }
             }
-            catch (Exception e) when (!stop.IsCancellationRequested)
-            {
-                // Whatever it is, a time-out too: holds must go on ending.
-                Log.SweepFailed(logger, e);
-            }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 // Stopped.
+            }
+            catch (Exception e)
+            {
+                // Whatever it is, a time-out too: holds must go on ending, and a fault at the stop must not keep the recorder from being drained.
+                Log.SweepFailed(logger, e);
             }
         }
     }

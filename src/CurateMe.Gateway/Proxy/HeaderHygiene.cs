@@ -61,12 +61,8 @@ static class HeaderHygiene
     {
         foreach (var (name, values) in from)
         {
-            if (NotToClient.Contains(name) || IsOurs(name))
-            {
-                continue;
-            }
             var value = values.ToString();
-            if (IsPrintable(value))
+            if (MayPass(name, value))
             {
                 to[name] = values.Count == 1 ? value : values.ToArray();
             }
@@ -74,9 +70,7 @@ static class HeaderHygiene
     }
 
     /// <summary>Whether a provider's header may reach the client.</summary>
-    public static bool MayPass(string name, string value) => !NotToClient.Contains(name) && !IsOurs(name) && IsPrintable(value);
-
-    static bool IsPrintable(string value) => !value.AsSpan().ContainsAny(Controls);
+    public static bool MayPass(string name, string value) => !NotToClient.Contains(name) && !IsOurs(name) && !value.AsSpan().ContainsAny(Controls);
 
     /// <summary>Whether only the gateway speaks in this header.</summary>
     public static bool IsOurs(string name) => name.StartsWith("X-CM-", StringComparison.OrdinalIgnoreCase);

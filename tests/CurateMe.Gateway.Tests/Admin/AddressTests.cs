@@ -52,7 +52,7 @@ public sealed class AddressTests(AdminFixture fixture) : IClassFixture<AdminFixt
     [InlineData("/gateway/admin/audit?targetid=x", "targetid", "target_id")]
     [InlineData("/gateway/admin/errors?sources=gateway", "sources", "source")]
     [InlineData("/api/v1/admin/orgs?limits=1", "limits", "limit")]
-    [InlineData("/gateway/admin/costs/today?org_id=x", "org_id", "It takes none")]
+    [InlineData("/gateway/admin/costs/today?org_id=x", "org_id", "It takes none in its address. Name the org in the header X-Org-ID.")]
     public async Task Parameter_ThatIsNotKnown_IsRefusedWithThoseThatAre(string path, string param, string told)
     {
         var (org, _) = await _host.OrgAsync();

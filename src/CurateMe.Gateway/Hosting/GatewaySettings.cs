@@ -206,6 +206,7 @@ sealed record GatewaySettings
             TotalTimeout = ReadSeconds(configuration, "Forward:TotalTimeoutSeconds", standard.TotalTimeout, faults),
             StreamIdleTimeout = ReadSeconds(configuration, "Forward:StreamIdleTimeoutSeconds", standard.StreamIdleTimeout, faults),
             DrainTimeout = ReadSeconds(configuration, "Forward:DrainTimeoutSeconds", standard.DrainTimeout, faults),
+            ClientStallTimeout = ReadSeconds(configuration, "Forward:ClientStallTimeoutSeconds", standard.ClientStallTimeout, faults),
             BreakerCalls = ReadNumber(configuration, "Forward:BreakerCalls", standard.BreakerCalls, 2, 1_000_000, faults),
             BreakerWindow = ReadSeconds(configuration, "Forward:BreakerWindowSeconds", standard.BreakerWindow, faults),
             BreakerPause = ReadSeconds(configuration, "Forward:BreakerPauseSeconds", standard.BreakerPause, faults),

@@ -18,7 +18,7 @@ static class KnownSettings
         "REDIS_URL", "MONGODB_URL", "Redis:AllowEviction", "COST_RECORDER_WORKERS", "COST_RECORDER_BATCH_SIZE",
         "Journal:Durability", "Journal:SegmentMegabytes",
         "Forward:MaxBodyBytes", "Forward:TightenInput", "Forward:Retries", "Forward:ConnectTimeoutSeconds", "Forward:TotalTimeoutSeconds", "Forward:StreamIdleTimeoutSeconds",
-        "Forward:DrainTimeoutSeconds", "Forward:BreakerCalls", "Forward:BreakerWindowSeconds", "Forward:BreakerPauseSeconds",
+        "Forward:DrainTimeoutSeconds", "Forward:ClientStallTimeoutSeconds", "Forward:BreakerCalls", "Forward:BreakerWindowSeconds", "Forward:BreakerPauseSeconds",
         "Idempotency:Hours", "Idempotency:MaxAnswerBytes", "Idempotency:MaxKeysPerDay", "Idempotency:MaxMegabytesPerDay",
         "Webhooks:AllowPrivateNetworks", "Webhooks:AllowHttp", "Webhooks:TimeoutSeconds",
         "Alerts:SweepSeconds", "Alerts:WatchSeconds", "Alerts:DriftMinutes", "Alerts:RetentionDays",

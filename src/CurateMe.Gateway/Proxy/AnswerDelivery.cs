@@ -46,7 +46,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
                     var form = answer.IsSuccessStatusCode ? exchange.Dialect.FormOf(facts, answer) : StreamForm.Whole;
                     if (form != StreamForm.Whole)
                     {
-                        client = OpenStream(exchange, answer);
+                        client = OpenStream(exchange, answer, deadline.Token);
                         broken = await StreamAsync(client, call, answer, form, hold, facts, policy, deadline);
                     }
                     else
@@ -72,7 +72,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
             }
             if (plain is not null)
             {
-                await SendPlainAsync(exchange, answer, plain);
+                await SendPlainAsync(exchange, answer, plain, deadline.Token);
             }
             else if (broken)
             {
@@ -128,7 +128,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
                 await FailAsync(call, answer, deadline.Token);
             }
             using var plain = await PlainAnswer.ReadAsync(answer, call.Exchange.Dialect.MaxPlainAnswer, deadline.Token);
-            await SendPlainAsync(call.Exchange, answer, plain);
+            await SendPlainAsync(call.Exchange, answer, plain, deadline.Token);
         }
         finally
         {
@@ -187,7 +187,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         return reading.StoredId;
     }
 
-    static ClientStream OpenStream(Exchange exchange, HttpResponseMessage answer)
+    ClientStream OpenStream(Exchange exchange, HttpResponseMessage answer, CancellationToken deadline)
     {
         if (!exchange.ClientLeft)
         {
@@ -195,7 +195,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
             exchange.Http.Response.StatusCode = (int)answer.StatusCode;
             exchange.WriteHeaders();
         }
-        return new ClientStream(exchange);
+        return new ClientStream(exchange, options.ClientStallTimeout, deadline);
     }
 
     // True when the stream broke off, so that the client must see a broken connection too.
@@ -232,7 +232,7 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         return !end.Complete;
     }
 
-    static async Task SendPlainAsync(Exchange exchange, HttpResponseMessage answer, PlainAnswer plain)
+    static async Task SendPlainAsync(Exchange exchange, HttpResponseMessage answer, PlainAnswer plain, CancellationToken deadline)
     {
         if (exchange.ClientLeft)
         {
@@ -246,11 +246,24 @@ sealed class AnswerDelivery(Forwarder forwarder, StreamRelay relay, ResponseOwne
         {
             // Shorter than the provider meant it: the client must not take it for whole.
             response.ContentLength = plain.Length + 1L;
-            await response.Body.WriteAsync(plain.Memory, exchange.Aborted);
+            await WriteAsync(exchange, plain.Memory, deadline);
             exchange.Http.Abort();
             return;
         }
         response.ContentLength = plain.Length;
-        await response.Body.WriteAsync(plain.Memory, exchange.Aborted);
+        await WriteAsync(exchange, plain.Memory, deadline);
+    }
+
+    // All is settled by now: only the connection and the memory wait for a client that does not read.
+    static ValueTask WriteAsync(Exchange exchange, ReadOnlyMemory<byte> bytes, CancellationToken deadline)
+    {
+        var write = exchange.Http.Response.Body.WriteAsync(bytes, exchange.Aborted);
+        return write.IsCompletedSuccessfully ? default : WaitAsync();
+
+        async ValueTask WaitAsync()
+        {
+            using var end = deadline.UnsafeRegister(static http => ((HttpContext)http!).Abort(), exchange.Http);
+            await write;
+        }
     }
 }

@@ -9,7 +9,8 @@ namespace CurateMe.Gateway.Proxy;
 
 /// <summary>
 /// The client's side of a stream: pieces go out as they are flushed, and figures that are known only at the end go out as trailers.
-/// Kestrel sends no trailers over HTTP/1.1, so there the chunks are framed here. Writes to a client that left go nowhere.
+/// Kestrel sends no trailers over HTTP/1.1, so there the chunks are framed here. Writes to a client that left go nowhere, and one that takes
+/// nothing for too long is made to leave: what the server itself allows for that grows with all that was sent before, to hours.
 /// </summary>
 sealed class ClientStream
 {
@@ -21,13 +22,19 @@ sealed class ClientStream
 
     readonly Exchange exchange;
     readonly PipeWriter pipe;
+    readonly TimeSpan patience;
+    readonly CancellationToken deadline;
     readonly bool chunked;
     bool left;
 
     /// <summary>Call it before the answer begins, with its headers set.</summary>
-    public ClientStream(Exchange exchange)
+    /// <param name="patience">Longest wait for the client to take what was sent.</param>
+    /// <param name="deadline">From then on there is no wait for the client.</param>
+    public ClientStream(Exchange exchange, TimeSpan patience, CancellationToken deadline)
     {
         this.exchange = exchange;
+        this.patience = patience;
+        this.deadline = deadline;
         var response = exchange.Http.Response;
         pipe = response.BodyWriter;
         Copy = exchange.Claim?.NewCopy();
@@ -114,6 +121,10 @@ sealed class ClientStream
 
     async ValueTask WaitAsync(ValueTask<FlushResult> flush)
     {
+        using var waited = CancellationTokenSource.CreateLinkedTokenSource(deadline);
+        waited.CancelAfter(patience);
+        // Ends the flush, too.
+        using var end = waited.Token.UnsafeRegister(static http => ((HttpContext)http!).Abort(), exchange.Http);
         try
         {
             Flushed(await flush);

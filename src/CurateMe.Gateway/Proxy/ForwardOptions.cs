@@ -18,6 +18,9 @@ sealed class ForwardOptions
     /// <summary>Longest a provider is still listened to after the client left, to learn what it bills.</summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>Longest a stream waits for its client to take what was sent; one that takes nothing for so long counts as having left.</summary>
+    public TimeSpan ClientStallTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Tries after a first one that cannot have been billed.</summary>
     public int Retries { get; set; } = 2;
 

@@ -39,7 +39,13 @@ sealed class StreamRelay(ForwardOptions options, TimeProvider time)
                 if (unsent > 0 && (!reading.IsCompleted || unsent >= MaxUnsentBytes))
                 {
                     unsent = 0;
-                    await client.FlushAsync();
+                    var sending = client.FlushAsync();
+                    if (!sending.IsCompletedSuccessfully)
+                    {
+                        watch.WaitsForClient();
+                        await sending;
+                        watch.Heard();
+                    }
                 }
                 var read = await reading;
                 watch.Heard();

@@ -33,7 +33,10 @@ sealed class StreamWatch : IDisposable
     /// <summary>Cancelled when the stream is to be given up.</summary>
     public CancellationToken Token => source.Token;
 
-    /// <summary>The provider sent something.</summary>
+    /// <summary>Until the next <see cref="Heard"/> nobody listens to the provider, whose silence means nothing then.</summary>
+    public void WaitsForClient() => Volatile.Write(ref heard, long.MaxValue);
+
+    /// <summary>The provider sent something, or is listened to again.</summary>
     public void Heard() => Volatile.Write(ref heard, time.GetTimestamp());
 
     public void Dispose()

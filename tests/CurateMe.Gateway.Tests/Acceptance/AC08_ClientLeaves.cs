@@ -97,15 +97,15 @@ public sealed class AC08_ClientLeaves
     [Fact]
     public async Task Stream_ReadByNobody_EndsItsHold()
     {
-        await using var rig = await GatewayRig.StartAsync(host: static b => b.Services.Configure<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>(static k =>
-            k.Limits.MinResponseDataRate = new(bytesPerSecond: 1000, gracePeriod: TimeSpan.FromSeconds(1.5))));
+        // Shorter silence than patience: a provider that nobody listens to while the client is waited for is not taken for silent.
+        await using var rig = await GatewayRig.StartAsync(new Dictionary<string, string?> { ["Forward:ClientStallTimeoutSeconds"] = "2", ["Forward:StreamIdleTimeoutSeconds"] = "1" });
         var key = await rig.KeyAsync(policy: new Client.PolicyDocument { MaxCostPerRequest = Client.MoneyLimit.Unlimited });
-        using var client = await RawClient.ConnectAsync(rig.Address);
+        using var client = await RawClient.ConnectAsync(rig.Address, receiveBuffer: 4096);
         await client.SendAsync(RawClient.Request(key, Chat.Body(16_000, stream: true), "output_tokens=16000"));
 
         await Poll.UntilAsync(() => rig.Simulator.Bill.Entries.Count == 1, "the provider has billed");
         var record = Assert.Single(await rig.AssertBooksAsync());
-        Assert.Equal(rig.Bill(), record.Cost);
+        Assert.Equal((RecordStatus.ClientLeft, UsageSource.Provider, rig.Bill()), (record.Status, record.Source, record.Cost));
         Assert.Equal(NanoUsd.Zero, (await rig.CellAsync("org", PeriodKind.Month)).Held);
     }
 }

@@ -8,9 +8,14 @@ sealed class RawClient : IDisposable
 {
     readonly Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
 
-    public static async Task<RawClient> ConnectAsync(Uri address)
+    /// <param name="receiveBuffer">What the system takes before it is read, in bytes, about; 0 as much as it likes.</param>
+    public static async Task<RawClient> ConnectAsync(Uri address, int receiveBuffer = 0)
     {
         var client = new RawClient();
+        if (receiveBuffer > 0)
+        {
+            client.socket.ReceiveBufferSize = receiveBuffer;
+        }
         await client.socket.ConnectAsync(address.Host, address.Port);
         return client;
     }

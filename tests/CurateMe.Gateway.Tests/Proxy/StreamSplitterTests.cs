@@ -103,7 +103,7 @@ public sealed class StreamSplitterTests
         var http = new DefaultHttpContext();
         using var body = new MemoryStream();
         http.Response.Body = body;
-        var client = new ClientStream(new Exchange(http, new ChatDialect(), RequestId.New(DateTimeOffset.UnixEpoch), DateTimeOffset.UnixEpoch, 0));
+        var client = new ClientStream(new Exchange(http, new ChatDialect(), RequestId.New(DateTimeOffset.UnixEpoch), DateTimeOffset.UnixEpoch, 0), Timeout.InfiniteTimeSpan, default);
         var meter = new Listener();
         var splitter = StreamSplitter.Of(form, meter, Limit);
         var bytes = Encoding.Latin1.GetBytes(text);

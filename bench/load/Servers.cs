@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json;
+using CurateMe.Cli.Drills;
 
 namespace CurateMe.Bench.Load;
 
@@ -21,7 +22,7 @@ sealed class Servers(BenchOptions options) : IAsyncDisposable
     /// <param name="withShared">Also a gateway on Redis and MongoDB, where both are to be had.</param>
     public async Task<IReadOnlyList<Target>> StartAsync(bool withShared = false)
     {
-        var upstream = FreePort();
+        var upstream = LoopbackPort.Free();
         targets.Add(new Target("direct", Start("dotnet", [options.Gateway, "simulate", .. options.Paced ? Array.Empty<string>() : ["--fast"], "--bill", "none", "--urls", $"http://127.0.0.1:{upstream}"]), Url(upstream), ChatPath));
         await WaitAsync(upstream);
         targets.Add(await NginxAsync(upstream));
@@ -49,7 +50,7 @@ sealed class Servers(BenchOptions options) : IAsyncDisposable
 
     async Task<Target> NginxAsync(int upstream)
     {
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         var configuration = Path.Combine(directory.FullName, "nginx.conf");
         await File.WriteAllTextAsync(configuration, $$"""
             daemon off; master_process off; pid {{directory.FullName}}/nginx.pid; error_log /dev/null; worker_processes 1;
@@ -69,7 +70,7 @@ sealed class Servers(BenchOptions options) : IAsyncDisposable
 
     static async Task<Target> ForwarderAsync(int upstream)
     {
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         var process = Start("dotnet", [typeof(Servers).Assembly.Location, "forwarder", $"http://127.0.0.1:{upstream}", $"http://127.0.0.1:{port}"]);
         await WaitAsync(port);
         return new Target("smallest .NET forwarder", process, Url(port), ChatPath);
@@ -77,7 +78,7 @@ sealed class Servers(BenchOptions options) : IAsyncDisposable
 
     async Task<Target> GatewayAsync(string name, int upstream, Dictionary<string, string> stores)
     {
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         var process = Start("dotnet", [options.Gateway, "--urls", $"http://127.0.0.1:{port}"], new(stores)
         {
             ["CM_DATA_DIR"] = Path.Combine(directory.FullName, $"data-{targets.Count}"),
@@ -130,13 +131,6 @@ sealed class Servers(BenchOptions options) : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         return process;
-    }
-
-    static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     static async Task WaitAsync(int port)

@@ -21,7 +21,13 @@ const url = hasRedis ? mongo() : undefined;
 /** Why tests of shared stores cannot run here; false when they can. */
 export const missing = url ? false : hasRedis ? 'no MongoDB: set MONGODB_URL' : 'redis-server is not installed';
 
-const freePort = () => new Promise((resolve) => { const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); }); });
+// Below the ports that the system hands out by itself: one of those can become an outgoing connection's own before the server has it.
+const freePort = () => new Promise((resolve) => {
+  const server = createServer();
+  const attempt = () => server.listen(10_000 + Math.floor(Math.random() * 22_000), '127.0.0.1');
+  server.on('error', attempt).on('listening', () => { const { port } = server.address(); server.close(() => resolve(port)); });
+  attempt();
+});
 
 /** A Redis with an empty directory of its own. */
 export async function startRedis() {

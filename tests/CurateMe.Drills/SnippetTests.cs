@@ -112,7 +112,7 @@ public sealed partial class SnippetTests(ITestOutputHelper output)
 
     static async Task<Running> StartAsync(string directory)
     {
-        var port = DrillRig.FreePort();
+        var port = LoopbackPort.Free();
         var url = $"http://127.0.0.1:{port}";
         var configuration = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Name;
         var process = DrillProcess.Start(
@@ -121,7 +121,8 @@ public sealed partial class SnippetTests(ITestOutputHelper output)
             directory,
             new Dictionary<string, string> { ["CM_DATA_DIR"] = Path.Combine(directory, "data"), ["ADMIN_TOKEN"] = Token, ["REDIS_URL"] = "", ["MONGODB_URL"] = "" });
         await process.ListensAsync(port);
-        await Poll.UntilAsync(() => ApiKey().IsMatch(process.Output), "the banner shows a key");
+        await Poll.UntilAsync(() => process.HasExited || ApiKey().IsMatch(process.Output), "the banner shows a key");
+        Assert.False(process.HasExited, process.Output);
         return new Running(url, process);
     }
 

@@ -21,7 +21,7 @@ sealed class Containers : IDisposable
     public Containers(DrillRig rig)
     {
         _rig = rig;
-        Address = $"http://127.0.0.1:{DrillRig.FreePort()}/";
+        Address = $"http://127.0.0.1:{LoopbackPort.Free()}/";
         _listener.Prefixes.Add(Address);
         _listener.Start();
         _ = ServeAsync();

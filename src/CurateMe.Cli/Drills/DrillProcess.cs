@@ -49,22 +49,29 @@ sealed class DrillProcess : IAsyncDisposable
     /// <summary>Waits until it takes connections.</summary>
     public async Task ListensAsync(int port)
     {
-        for (var started = TimeProvider.System.GetTimestamp(); ; await Task.Delay(20))
+        var started = TimeProvider.System.GetTimestamp();
+        while (!await TakesAsync(port))
         {
-            try
-            {
-                using var probe = new TcpClient();
-                await probe.ConnectAsync("127.0.0.1", port);
-                return;
-            }
-            catch (SocketException) when (!_process.HasExited && TimeProvider.System.GetElapsedTime(started) < StartLimit)
-            {
-                // Not up yet.
-            }
-            catch (SocketException)
+            // Ended, so what may listen on the port some time is another server.
+            if (_process.HasExited || TimeProvider.System.GetElapsedTime(started) >= StartLimit)
             {
                 throw new DrillException($"{_process.StartInfo.FileName} does not listen on port {port}: {Output}");
             }
+            await Task.Delay(20);
+        }
+    }
+
+    async Task<bool> TakesAsync(int port)
+    {
+        try
+        {
+            using var probe = new TcpClient();
+            await probe.ConnectAsync("127.0.0.1", port);
+            return !_process.HasExited;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 

@@ -1,6 +1,4 @@
-using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -238,7 +236,7 @@ sealed class DrillRig : IAsyncDisposable
 
     async Task StartStoresAsync(string mongoUrl)
     {
-        _redisPort = FreePort();
+        _redisPort = LoopbackPort.Free();
         await StartRedisAsync();
         var server = new Uri(mongoUrl);
         Mongo = new TcpRelay(server.Host, server.Port > 0 ? server.Port : 27017);
@@ -262,7 +260,7 @@ sealed class DrillRig : IAsyncDisposable
 
     async Task StartSimulatorAsync()
     {
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         _provider = new Uri($"http://127.0.0.1:{port}");
         _simulator = DrillProcess.Start(Dotnet, [GatewayAssembly(), "simulate", "--urls", _provider.ToString().TrimEnd('/')], _directory.FullName, new Dictionary<string, string>());
         await _simulator.ListensAsync(port);
@@ -275,7 +273,7 @@ sealed class DrillRig : IAsyncDisposable
 
     async Task StartGatewayAsync()
     {
-        var port = Address.Port > 1 ? Address.Port : FreePort();
+        var port = Address.Port > 1 ? Address.Port : LoopbackPort.Free();
         Address = new Uri($"http://127.0.0.1:{port}");
         this["CM_URL"] = Address.ToString().TrimEnd('/');
         _gateway = DrillProcess.Start(
@@ -330,13 +328,6 @@ sealed class DrillRig : IAsyncDisposable
                 File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             }
         }
-    }
-
-    internal static int FreePort()
-    {
-        using var probe = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.LocalEndPoint!).Port;
     }
 }
 

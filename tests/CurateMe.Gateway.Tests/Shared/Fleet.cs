@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using CurateMe.Cli.Drills;
 using CurateMe.Gateway.Simulator;
 using CurateMe.Ledger.Pricing;
 using CurateMe.Testing;
@@ -286,7 +287,7 @@ sealed class Fleet : IAsyncDisposable
 
         internal async Task StartAsync()
         {
-            Address = new Uri($"http://127.0.0.1:{RedisServer.FreePort()}");
+            Address = new Uri($"http://127.0.0.1:{LoopbackPort.Free()}");
             var here = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
             var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
             {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using CurateMe.Cli.Drills;
 using CurateMe.Resp;
 
 namespace CurateMe.Testing.Redis;
@@ -123,13 +124,6 @@ public sealed class RedisServer : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    internal static int FreePort()
-    {
-        using var probe = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.LocalEndPoint!).Port;
-    }
-
     private static string? Find() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/bin")
         .Select(static directory => Path.Combine(directory, "redis-server")).FirstOrDefault(File.Exists);
 
@@ -137,7 +131,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         for (var attempt = 1; ; attempt++)
         {
-            (Port, _busPort) = (FreePort(), FreePort());
+            (Port, _busPort) = (LoopbackPort.Free(), LoopbackPort.Free());
             if (await TryStartAsync(Port))
                 return;
             if (attempt == StartAttempts)

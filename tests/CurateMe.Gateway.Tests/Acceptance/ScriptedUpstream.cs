@@ -40,8 +40,9 @@ sealed class ScriptedUpstream : IAsyncDisposable
         Providers = [.. settings.Providers.Select(row => row.Name is "openai" or "deepseek" ? row with { BaseUrl = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}/v1" } : row)],
     };
 
-    public void Answer(string body, string status = "200 OK", string type = "application/json", string headers = "") =>
-        Answers.Enqueue(Encoding.Latin1.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {Encoding.Latin1.GetByteCount(body)}\r\n{headers}Connection: close\r\n\r\n{body}"));
+    /// <param name="length">The length that is told, in bytes; null tells the true one.</param>
+    public void Answer(string body, string status = "200 OK", string type = "application/json", string headers = "", int? length = null) =>
+        Answers.Enqueue(Encoding.Latin1.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {length ?? Encoding.Latin1.GetByteCount(body)}\r\n{headers}Connection: close\r\n\r\n{body}"));
 
     public async ValueTask DisposeAsync()
     {

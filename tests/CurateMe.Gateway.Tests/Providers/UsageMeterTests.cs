@@ -113,7 +113,7 @@ public sealed class UsageMeterTests
             (new ChatMeter(hideUsageEvent: false, reasoningBeside: false), """{"choices":[DEEP],"usage":{"prompt_tokens":1,"completion_tokens":1}}"""),
             (new ResponsesMeter(reasoningBeside: false), """{"output":[{"type":"function_call","arguments":DEEP}],"usage":{"input_tokens":1,"output_tokens":1}}"""),
             (new GenerateContentMeter("gemini-2.5-flash"), """{"candidates":[{"content":DEEP}],"usageMetadata":{"promptTokenCount":1}}"""),
-            (new ImagesMeter(byPiece: false), """{"data":DEEP,"usage":{"input_tokens":1,"output_tokens":1}}"""),
+            (new ImagesMeter(byPiece: false, pictures: 1), """{"data":DEEP,"usage":{"input_tokens":1,"output_tokens":1}}"""),
         })
         {
             meter.ReadPlain(Encoding.UTF8.GetBytes(answer.Replace("DEEP", deep, StringComparison.Ordinal)));

@@ -50,7 +50,8 @@ sealed class ImageEditsDialect : OpenAiDialect
     // A form without the part goes to a deployment, whose address names the model.
     public override BodyPatch? Model(ReadOnlySpan<byte> body, RequestFacts facts, string model) => !facts.ModelToken.Exists ? null : new BodyPatch(facts.ModelToken.Start, facts.ModelToken.Length, Encoding.UTF8.GetBytes(model));
 
-    public override UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price) => new ImagesMeter(price.IsPriced(BilledUnit.Image));
+    public override UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price) =>
+        new ImagesMeter(price.IsPriced(BilledUnit.Image), ((ImagesFacts)facts).Pictures);
 
     struct Form()
     {

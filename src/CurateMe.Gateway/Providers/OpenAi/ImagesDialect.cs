@@ -37,7 +37,8 @@ sealed class ImagesDialect : OpenAiDialect
         }
     }
 
-    public override UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price) => new ImagesMeter(price.IsPriced(BilledUnit.Image));
+    public override UsageMeter Meter(RequestFacts facts, ProviderRow row, ModelPrice price) =>
+        new ImagesMeter(price.IsPriced(BilledUnit.Image), ((ImagesFacts)facts).Pictures);
 
     static ImagesFacts ReadFields(ReadOnlySpan<byte> body, string? deployment)
     {
@@ -152,20 +153,25 @@ sealed class ImagesFacts : RequestFacts
 }
 
 /// <summary>Counts the pictures of an answer, or takes its tokens.</summary>
-sealed class ImagesMeter(bool byPiece) : UsageMeter
+/// <param name="pictures">Pictures asked for: a stream tells of each by an event of its own.</param>
+sealed class ImagesMeter(bool byPiece, int pictures) : UsageMeter
 {
-    public override void ReadPlain(ReadOnlySpan<byte> body) => Read(body);
+    int told;
+    long first;
+    long last;
+
+    public override void ReadPlain(ReadOnlySpan<byte> body) => Read(body, whole: true);
 
     public override bool ReadEvent(ReadOnlySpan<byte> data)
     {
         if (data.IndexOf("\"usage\""u8) >= 0)
         {
-            Read(data);
+            Read(data, whole: false);
         }
         return true;
     }
 
-    void Read(ReadOnlySpan<byte> text)
+    void Read(ReadOnlySpan<byte> text, bool whole)
     {
         var json = AnswerJson.Open(text);
         try
@@ -185,7 +191,7 @@ sealed class ImagesMeter(bool byPiece) : UsageMeter
                 }
                 else if (!byPiece && isUsage && json.TokenType == JsonTokenType.StartObject && OpenAiUsage.TryRead(ref json, reasoningBeside: false, out var usage))
                 {
-                    Take(usage);
+                    Take(usage, whole);
                 }
                 else
                 {
@@ -201,26 +207,41 @@ sealed class ImagesMeter(bool byPiece) : UsageMeter
 
     void Count(ref Utf8JsonReader json)
     {
-        var pictures = 0;
+        var made = 0;
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            pictures++;
+            made++;
             json.Skip();
         }
         Reading.Usage = default;
-        Reading.Usage[BilledUnit.Image] = pictures;
+        Reading.Usage[BilledUnit.Image] = made;
         Reading.Known = Reading.InputKnown = Reading.Final = true;
     }
 
     // Where the block does not tell text from pictures, all that was made is pictures.
-    void Take(UsageCounts usage)
+    void Take(UsageCounts usage, bool whole)
     {
         if (usage[BilledUnit.ImageOutputToken] == 0)
         {
             usage[BilledUnit.ImageOutputToken] = usage[BilledUnit.OutputToken];
             usage[BilledUnit.OutputToken] = 0;
         }
-        Reading.Usage = usage;
-        Reading.Known = Reading.InputKnown = Reading.Final = true;
+        var made = usage.CompletionTokens;
+        Reading.Usage = told > 0 && IsOfOne(made) ? Sum(Reading.Usage, usage) : usage;
+        (told, first, last) = (told + 1, told == 0 ? made : first, made);
+        Reading.Known = true;
+        Reading.InputKnown = Reading.Final = whole || told >= pictures;
+    }
+
+    // OpenAI does not say whether a later picture's usage is its own or that of all so far. The latter grows by a picture each time.
+    bool IsOfOne(long made) => made - last < first * 3 / 4;
+
+    static UsageCounts Sum(UsageCounts sum, in UsageCounts more)
+    {
+        foreach (var unit in Enum.GetValues<BilledUnit>())
+        {
+            sum[unit] = Math.Min(UsageCounts.MaxCount, sum[unit] + more[unit]);
+        }
+        return sum;
     }
 }

@@ -103,6 +103,9 @@ struct MeterReading
     /// <summary>The usage is that of the whole answer: nothing after it can add to it, even if the stream breaks.</summary>
     public bool Final;
 
+    /// <summary>It holds something that the provider bills beside the usage, at a price that nobody tells.</summary>
+    public bool Unmetered;
+
     /// <summary>The tier the provider says it billed; null when it says nothing.</summary>
     public ServiceTier? Tier;
 

@@ -9,7 +9,7 @@ namespace CurateMe.Gateway.Proxy;
 /// <summary>
 /// Tells a hold what the provider's answer means for the bill:
 /// usage that the provider gave is charged as it is; where it gave none that can be used, policy <c>on_missing_usage</c> decides between an
-/// estimate from the bytes that passed, never above the hold, and the whole hold.
+/// estimate from the bytes that passed, never above the hold, and the whole hold. The whole hold, too, where the usage is not all that is billed.
 /// </summary>
 static class Settlement
 {
@@ -21,7 +21,11 @@ static class Settlement
         hold.Record.Tier = reading.Tier ?? (facts.TierIsAuto ? autoTier : facts.Tier);
         var variant = reading.ImageVariant ?? facts.ImageVariant;
         // Usage told on the way of a stream that then broke is not yet the bill.
-        if (reading.Known && (reading.Final || status is RecordStatus.Settled or RecordStatus.ClientLeft))
+        if (reading.Unmetered)
+        {
+            hold.Presumed(status);
+        }
+        else if (reading.Known && (reading.Final || status is RecordStatus.Settled or RecordStatus.ClientLeft))
         {
             var usage = reading.Usage;
             facts.AddFees(price, ref usage);

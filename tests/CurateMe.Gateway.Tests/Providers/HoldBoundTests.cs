@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using CurateMe.Client;
+using CurateMe.Gateway.Tests.Acceptance;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 using Xunit;
@@ -77,6 +78,22 @@ public sealed class HoldBoundTests
         var records = await rig.RecordsAsync();
         Assert.Equal(2, records.Count);
         Assert.Equal(records[1].Hold, records[0].Hold);
+    }
+
+    [Theory]
+    [InlineData("image_generation_call", UsageSource.Presumed)]
+    [InlineData("message", UsageSource.Provider)]
+    public async Task PictureThatAStoredPromptMade_IsChargedTheWholeHold(string item, UsageSource source)
+    {
+        await using var upstream = new ScriptedUpstream();
+        await using var rig = await GatewayRig.StartAsync(settings: upstream.Behind);
+        var key = await rig.KeyAsync(policy: new PolicyDocument { MaxCostPerRequest = new MoneyLimit(NanoUsd.FromDollars(5)) });
+        upstream.Answer($$"""{"id":"resp_1","status":"completed","output":[{"type":"{{item}}","result":"AAAA"}],"usage":{"input_tokens":5,"output_tokens":5} }""");
+
+        using var answer = await rig.RawAsync(key, """{"model":"gpt-5-mini","max_output_tokens":16,"prompt":{"id":"pmpt_1"},"input":"x"}""", "/v1/responses");
+
+        var record = Assert.Single(await rig.RecordsAsync());
+        Assert.Equal((source, source == UsageSource.Presumed), (record.Source, record.Cost == record.Hold));
     }
 
     static string Text(Random random)

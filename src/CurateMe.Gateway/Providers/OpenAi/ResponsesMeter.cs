@@ -134,6 +134,8 @@ sealed class ResponsesMeter(bool reasoningBeside) : UsageMeter
             {
                 search = json.ValueTextEquals("web_search_call"u8);
                 fileSearches += json.ValueTextEquals("file_search_call"u8) ? 1 : 0;
+                // Only a stored prompt can bring this tool; the picture's own model bills it.
+                Reading.Unmetered |= json.ValueTextEquals("image_generation_call"u8);
             }
             else if (isType)
             {

@@ -38,7 +38,7 @@ static class KnownSettings
     public static string? Nearest(string name) => NearMatch.Of(name, Names.Where(static n => n[^1] != ':').Select(n => Filled(n, name)));
 
     /// <summary>
-    /// Adds a fault for every name in a section of the gateway's, or near a setting with its prefix, that is no setting: what is misspelt would be ignored.
+    /// Adds a fault for every name in a section of the gateway's, near a setting of one, or near a setting with its prefix, that is no setting: what is misspelt would be ignored.
     /// Other names may be other programs', and are let be.
     /// </summary>
     public static void Check(IConfiguration configuration, ConfigurationFaults faults)
@@ -51,7 +51,7 @@ static class KnownSettings
 
     static bool IsOurs(string name) =>
         name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon
-            ? Sections.Contains(name[..colon])
+            ? Sections.Contains(name[..colon]) || Nearest(name) is not null
             : Prefixes.Any(p => name.StartsWith(p, StringComparison.Ordinal)) && Nearest(name) is not null;
 
     static IEnumerable<string> Beside(string name) =>

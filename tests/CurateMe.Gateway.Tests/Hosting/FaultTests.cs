@@ -39,6 +39,8 @@ public sealed class FaultTests
     [InlineData("Providers:openai:ApiKy", "Providers__openai__ApiKy is no setting; did you mean Providers__openai__ApiKey?")]
     [InlineData("Providers:openai", "Providers__openai is no setting; there is Providers__openai__BaseUrl, ")]
     [InlineData("Webhooks:AllowHttps", "Webhooks__AllowHttps is no setting; did you mean Webhooks__AllowHttp?")]
+    [InlineData("Forwards:Retries", "Forwards__Retries is no setting; did you mean Forward__Retries?")]
+    [InlineData("Webhook:AllowHttp", "Webhook__AllowHttp is no setting; did you mean Webhooks__AllowHttp?")]
     [InlineData("CM_DATADIR", "CM_DATADIR is no setting; did you mean CM_DATA_DIR?")]
     [InlineData("COST_RECORDER_BATCHSIZE", "COST_RECORDER_BATCHSIZE is no setting; did you mean COST_RECORDER_BATCH_SIZE?")]
     public void Setting_ThatThereIsNot_StopsTheStartAndNamesTheOneMeant(string key, string told)

@@ -96,20 +96,24 @@ public sealed class SqliteEntryStore : IEntryStore, IAsyncDisposable
     EntryAdd Add(EntryName name, ReadOnlyMemory<byte> value, TimeSpan timeToLive, EntryQuota? quota)
     {
         using var transaction = connection.BeginTransaction(deferred: false);
-        RemoveEnded();
+        var removed = RemoveEnded(name);
+        var outcome = AddTo(count - removed, name, value, timeToLive, quota);
+        transaction.Commit();
+        count += (outcome.Added ? 1 : 0) - removed;
+        return outcome;
+    }
+
+    EntryAdd AddTo(long entries, EntryName name, ReadOnlyMemory<byte> value, TimeSpan timeToLive, EntryQuota? quota)
+    {
         if (Value(name) is { } found)
         {
-            transaction.Commit();
             return new EntryAdd(found, Full: false);
         }
-        if (count >= MaxEntries || (quota is not null && !Tally(name, 1, 0, quota)))
+        if (entries >= MaxEntries || (quota is not null && !Tally(name, 1, 0, quota)))
         {
-            transaction.Commit();
             return new EntryAdd(null, Full: true);
         }
         Execute("INSERT INTO entries (name, value, ends) VALUES ($a, $b, $c)", Text(name), value.ToArray(), Now + (long)timeToLive.TotalMilliseconds);
-        transaction.Commit();
-        count++;
         return default;
     }
 
@@ -152,10 +156,12 @@ public sealed class SqliteEntryStore : IEntryStore, IAsyncDisposable
             tally, entries, bytes, quota.Entries, quota.Bytes, ends) is not null;
     }
 
-    void RemoveEnded()
+    // Some of what has ended, and what is in the way of a new entry of this name in any case.
+    int RemoveEnded(EntryName name)
     {
-        count -= Execute("DELETE FROM entries WHERE rowid IN (SELECT rowid FROM entries WHERE ends <= $a ORDER BY ends LIMIT $b)", Now, RemovedAtOnce);
         Execute("DELETE FROM tallies WHERE name IN (SELECT name FROM tallies WHERE ends <= $a LIMIT $b)", Now, RemovedAtOnce);
+        return Execute("DELETE FROM entries WHERE name = $a AND ends <= $b", Text(name), Now)
+            + Execute("DELETE FROM entries WHERE rowid IN (SELECT rowid FROM entries WHERE ends <= $a ORDER BY ends LIMIT $b)", Now, RemovedAtOnce);
     }
 
     byte[]? Value(EntryName name)

@@ -67,6 +67,22 @@ public abstract class EntryStoreContract : IAsyncLifetime
         Assert.True((await Store.AddAsync(Name("a"), Bytes(3), Long, null, Ct)).Added);
     }
 
+    /// <summary>A store that removes what has ended bit by bit has not come to it yet.</summary>
+    [Fact]
+    public async Task Entry_EndedAmongMany_LeavesItsNameFree()
+    {
+        var brief = TimeSpan.FromMilliseconds(300);
+        var names = Enumerable.Range(0, 60).Select(static i => Name($"e{i}")).ToList();
+        foreach (var name in names) await Store.AddAsync(name, Bytes(1), brief, null, Ct);
+        await PassAsync(brief);
+
+        foreach (var name in Enumerable.Reverse(names))
+        {
+            Assert.True((await Store.AddAsync(name, Bytes(2), Long, null, Ct)).Added);
+            Assert.Equal([2], await Store.FindAsync(name, Ct));
+        }
+    }
+
     [Fact]
     public async Task Quota_OfADay_BoundsEntriesAndBytesOfAPartition()
     {

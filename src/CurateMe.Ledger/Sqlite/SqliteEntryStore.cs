@@ -141,7 +141,7 @@ public sealed class SqliteEntryStore : IEntryStore, IAsyncDisposable
         return EntryChange.Changed;
     }
 
-    // False when the day's quota has no room for it; nothing is counted then.
+    // False when the day's quota has no room for it; nothing is counted then. A quota that was lowered is in the way only of what there is more of.
     bool Tally(EntryName name, long entries, long bytes, EntryQuota quota)
     {
         var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
@@ -150,7 +150,7 @@ public sealed class SqliteEntryStore : IEntryStore, IAsyncDisposable
         return Number(
             """
             INSERT INTO tallies (name, entries, bytes, ends) SELECT $a, $b, $c, $f WHERE $b <= $d AND $c <= $e
-            ON CONFLICT (name) DO UPDATE SET entries = entries + $b, bytes = bytes + $c WHERE entries + $b <= $d AND bytes + $c <= $e
+            ON CONFLICT (name) DO UPDATE SET entries = entries + $b, bytes = bytes + $c WHERE ($b = 0 OR entries + $b <= $d) AND ($c = 0 OR bytes + $c <= $e)
             RETURNING 1
             """,
             tally, entries, bytes, quota.Entries, quota.Bytes, ends) is not null;

@@ -102,6 +102,21 @@ public abstract class EntryStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Quota_LoweredWithinTheDay_BoundsWhatIsAddedAndNothingElse()
+    {
+        var quota = new EntryQuota(2, 100);
+        await Store.AddAsync(Name("a"), Bytes(1), Long, quota, Ct);
+        await Store.AddAsync(Name("b"), Bytes(1), Long, quota, Ct);
+        Assert.Equal(EntryChange.Changed, await Store.ReplaceAsync(Name("a"), Bytes(1), new byte[80], quota, Ct));
+
+        var lower = new EntryQuota(1, 90);
+        Assert.True((await Store.AddAsync(Name("c"), Bytes(1), Long, lower, Ct)).Full);
+        Assert.Equal(EntryChange.Changed, await Store.ReplaceAsync(Name("b"), Bytes(1), new byte[10], lower, Ct));
+        Assert.Equal(EntryChange.Full, await Store.ReplaceAsync(Name("b"), new byte[10], Bytes(1), lower, Ct));
+        Assert.Equal(EntryChange.Changed, await Store.ReplaceAsync(Name("b"), new byte[10], default, new EntryQuota(0, 0), Ct));
+    }
+
+    [Fact]
     public async Task Value_OfAnyBytes_ComesBackAsItIs()
     {
         var value = Enumerable.Range(0, 70_000).Select(static i => (byte)i).ToArray();

@@ -29,12 +29,16 @@ internal readonly record struct UsageCursor(UsageSort Sort, long Key, RequestId 
         if (parts.Length != 3
             || parts[0] != ((byte)sort).ToString(CultureInfo.InvariantCulture)
             || !long.TryParse(parts[1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var key)
+            || !(sort.ByCost() || IsTime(key))
             || !RequestId.TryParse(parts[2], out var id))
         {
             throw new InvalidCursorException();
         }
         return new UsageCursor(sort, key, id);
     }
+
+    static bool IsTime(long milliseconds) =>
+        milliseconds >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds() && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 }
 
 internal static class UsageSorts

@@ -109,6 +109,8 @@ public abstract partial class UsageLedgerContract
     [InlineData("")]
     [InlineData("nonsense")]
     [InlineData("MC4xLmd3XzAw")]
+    [InlineData("MC45MjIzMzcyMDM2ODU0Nzc1ODA3Lmd3XzAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw")] // a time that no calendar has
+    [InlineData("MC4tOTIyMzM3MjAzNjg1NDc3NTgwOC5nd18wMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA")]
     public async Task Query_ForeignCursor_IsRefused(string cursor)
     {
         await Assert.ThrowsAsync<InvalidCursorException>(() => Ledger.QueryAsync(new UsageQuery { OrgId = "org_a", Cursor = cursor }, Ct));

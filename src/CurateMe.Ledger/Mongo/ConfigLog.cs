@@ -46,10 +46,9 @@ internal static class ConfigLog
     /// <summary>False when the number is another entry's; true when this very entry is in the log, by this insert or an earlier one.</summary>
     internal static bool TryInsert(MongoSession session, Entry entry)
     {
-        var reply = session.Write(new Bson { { "insert", Collection }, { "documents", new[] { entry.Document } } });
+        var reply = session.TryWrite(new Bson { { "insert", Collection }, { "documents", new[] { entry.Document } } });
         if (reply.List("writeErrors").OfType<BsonFields>().FirstOrDefault() is not { } error) return true;
-        var code = (uint)error.Number("code");
-        if (code != MongoException.DuplicateKey) throw new MongoException(error.Text("errmsg") ?? "the change was refused", code);
+        if (MongoException.Of(error) is { Code: not MongoException.DuplicateKey } refused) throw refused;
         var there = session.Find(Collection, new Bson { { "_id", entry.Number } }, new Bson { { "projection", new Bson { { "mark", 1 } } } });
         return there.Count == 1 && there[0].Text("mark") == entry.Mark;
     }

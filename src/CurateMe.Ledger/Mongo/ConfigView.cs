@@ -38,7 +38,8 @@ internal sealed class ConfigView
                 Apply(session, entry);
                 applied = entry.Number("_id");
             }
-            session.Write(new Bson
+            // Where it stays behind, as when two make it at once, entries are applied again.
+            session.TryWrite(new Bson
             {
                 { "update", State },
                 { "updates", new[] { new Bson { { "q", new Bson { { "_id", "applied" } } }, { "u", new Bson { { "$max", new Bson { { "through", applied } } } } }, { "upsert", true } } } },
@@ -76,12 +77,11 @@ internal sealed class ConfigView
             { "upsert", true },
         }).ToList();
         if (updates.Count == 0) return;
-        var reply = session.Write(new Bson { { "update", Collection }, { "ordered", false }, { "updates", updates } });
+        var reply = session.TryWrite(new Bson { { "update", Collection }, { "ordered", false }, { "updates", updates } });
         foreach (var error in reply.List("writeErrors").OfType<BsonFields>())
         {
-            var code = (uint)error.Number("code");
-            if (code == MongoException.DuplicateKey) continue; // the document is there, and not older
-            throw new MongoException(error.Text("errmsg") ?? "a document was refused", code);
+            // A duplicate is a document that is there, and not older.
+            if (MongoException.Of(error) is { Code: not MongoException.DuplicateKey } refused) throw refused;
         }
     }
 

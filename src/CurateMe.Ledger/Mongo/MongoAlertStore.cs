@@ -164,7 +164,7 @@ public sealed class MongoAlertStore : IAlertStore
     /// <summary>False when a document with the same id or claim is there.</summary>
     static bool Insert(MongoSession session, string collection, Bson document)
     {
-        var reply = session.Write(new Bson { { "insert", collection }, { "documents", new[] { document } } });
+        var reply = session.TryWrite(new Bson { { "insert", collection }, { "documents", new[] { document } } });
         if (reply.List("writeErrors").OfType<BsonFields>().FirstOrDefault() is not { } error) return true;
         var code = (uint)error.Number("code");
         return code == MongoException.DuplicateKey ? false : throw new MongoException(error.Text("errmsg") ?? "the document was refused", code);

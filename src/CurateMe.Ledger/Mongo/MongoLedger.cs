@@ -119,11 +119,10 @@ public sealed class MongoLedger : IUsageLedger
 
     static int Insert(MongoSession session, UsageRecord[] chunk)
     {
-        var reply = session.Write(new Bson { { "insert", Collection }, { "ordered", false }, { "documents", chunk.Select(UsageDocuments.Write) } });
+        var reply = session.TryWrite(new Bson { { "insert", Collection }, { "ordered", false }, { "documents", chunk.Select(UsageDocuments.Write) } });
         foreach (var error in reply.List("writeErrors").OfType<BsonFields>())
         {
-            var code = (uint)error.Number("code");
-            if (code != MongoException.DuplicateKey) throw new MongoException(error.Text("errmsg") ?? "a record was refused", code);
+            if (MongoException.Of(error) is { Code: not MongoException.DuplicateKey } refused) throw refused;
         }
         return (int)reply.Number("n");
     }

@@ -10,8 +10,16 @@ internal readonly unsafe struct MongoSession(nint client, string database)
 
     static Bson Majority => new() { { "level", "majority" } };
 
-    /// <summary>Runs a command that writes, and gives its reply; errors of single documents are in the reply.</summary>
+    /// <summary>Runs a command that writes all of its documents, and gives its reply.</summary>
+    /// <exception cref="MongoException">It failed, or a document was refused; others of the same command may be written.</exception>
     internal BsonFields Write(Bson command)
+    {
+        var reply = TryWrite(command);
+        return reply.List("writeErrors").OfType<BsonFields>().FirstOrDefault() is { } error ? throw MongoException.Of(error) : reply;
+    }
+
+    /// <summary>Runs a command that writes, and gives its reply; errors of single documents are in the reply.</summary>
+    internal BsonFields TryWrite(Bson command)
     {
         command.Add("writeConcern", Durable);
         return Command(command, write: true);

@@ -102,4 +102,7 @@ internal sealed class MongoException(string message, uint code) : Exception(mess
     internal const uint DuplicateKey = 11000;
 
     internal uint Code { get; } = code;
+
+    /// <summary>One of a reply's <c>writeErrors</c>.</summary>
+    internal static MongoException Of(BsonFields error) => new(error.Text("errmsg") ?? "the server refused a document", (uint)error.Number("code"));
 }

@@ -53,7 +53,7 @@ internal static class RolledUpDays
     {
         if (days.Count == 0) return null;
         var mark = RequestId.New(now).ToString();
-        session.Write(Updates(days, new Bson
+        Upsert(session, () => Updates(days, new Bson
         {
             { "$inc", new Bson { { "epoch", 1L } } },
             { "$push", new Bson { { "pending", new Bson { { "mark", mark }, { "at", now } } } } },
@@ -71,7 +71,20 @@ internal static class RolledUpDays
     internal static void Touch(MongoSession session, IReadOnlyList<DateOnly> days)
     {
         if (days.Count == 0) return;
-        session.Write(Updates(days, new Bson { { "$inc", new Bson { { "epoch", 1L } } }, { "$setOnInsert", new Bson { { "pending", Array.Empty<Bson>() } } } }, upsert: true));
+        Upsert(session, () => Updates(days, new Bson { { "$inc", new Bson { { "epoch", 1L } } }, { "$setOnInsert", new Bson { { "pending", Array.Empty<Bson>() } } } }, upsert: true));
+    }
+
+    // Of two that make a day at once, a server may tell one that it is there. What is then done twice, it may be: epochs only grow, and a mark is taken away wherever it stands.
+    static void Upsert(MongoSession session, Func<Bson> command)
+    {
+        try
+        {
+            session.Write(command());
+        }
+        catch (MongoException e) when (e.Code == MongoException.DuplicateKey)
+        {
+            session.Write(command());
+        }
     }
 
     static Bson Updates(IReadOnlyList<DateOnly> days, Bson update, bool upsert) => new()
@@ -145,7 +158,7 @@ internal static class RolledUpDays
     static (string Build, string? Replaced, long Epoch)? Begin(MongoSession session, string day, DateTimeOffset now)
     {
         var only = new Bson { { "_id", day } };
-        session.Write(Update(Days, only, new Bson { { "$setOnInsert", new Bson { { "epoch", 0L }, { "pending", Array.Empty<Bson>() } } } }, upsert: true));
+        Upsert(session, () => Update(Days, only, new Bson { { "$setOnInsert", new Bson { { "epoch", 0L }, { "pending", Array.Empty<Bson>() } } } }, upsert: true));
         var dead = new Bson { { "at", new Bson { { "$lt", now - MarkLife } } } };
         session.Write(Update(
             Days,

@@ -113,6 +113,44 @@ public sealed class RolledUpDaysTests : IAsyncLifetime
         await AssertSettledAsync(ledger, history, 91);
     }
 
+    [Fact]
+    public async Task Sums_SomeOfWhichTheServerRefuses_AreNotTheDays()
+    {
+        await using var ledger = await OpenAsync();
+        var history = new History();
+        await history.WriteAsync(ledger, new RandomRecords(92, From, End).Make(200));
+        await RefuseAllButOneAsync(RolledUpDays.Sums, "kind");
+
+        await Assert.ThrowsAsync<LedgerUnavailableException>(() => ledger.MaintainAsync(Ct));
+
+        await history.AssertExactAsync(ledger, 92);
+        await _database.RunAsync(static session => session.Write(new Bson { { "dropIndexes", RolledUpDays.Sums }, { "index", "refuse" } }));
+        _clock.Now += RolledUpDays.ClaimLife + TimeSpan.FromSeconds(1);
+        await ledger.MaintainAsync(Ct);
+        await AssertSettledAsync(ledger, history, 92);
+    }
+
+    [Fact]
+    public async Task Record_LateForADayThatTheServerDoesNotMark_IsNotStored()
+    {
+        await using var ledger = await OpenAsync();
+        var records = new RandomRecords(93, From, End).Make(50);
+        Assert.Equal(Days.Length, records.Select(static record => record.Day).Distinct().Count());
+        await RefuseAllButOneAsync(RolledUpDays.Days, "epoch");
+
+        await Assert.ThrowsAsync<LedgerUnavailableException>(() => ledger.RecordAsync(records, Ct));
+
+        Assert.Null((await ledger.CheckAsync(Ct)).LastWrite);
+        Assert.Null(await ledger.FindAsync(records[0].OrgId, records[0].Id, Ct));
+    }
+
+    // A full disk or a shard that is away refuse single documents too.
+    Task RefuseAllButOneAsync(string collection, string alike) => _database.RunAsync(session => session.Write(new Bson
+    {
+        { "createIndexes", collection },
+        { "indexes", new[] { new Bson { { "key", new Bson { { alike, 1 } } }, { "name", "refuse" }, { "unique", true } } } },
+    }));
+
     static string[] Days => ["2026-02-26", "2026-02-27", "2026-02-28"];
 
     static async Task UpkeepAsync(MongoLedger replica, Random random, CancellationToken done)

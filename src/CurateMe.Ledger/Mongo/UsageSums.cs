@@ -61,16 +61,27 @@ internal static class UsageSums
     {
         var inSession = new Bson { { "session_id", new Bson { { "$gt", "" } } } };
         var shape = new Pipelines.Shape(SumKind.Session, Same([("org", "$org_id"), ("runner", Pipelines.OrNull("$runner_id")), ("session", "$session_id")]));
-        var rows = Sum(session, shape, scope, FirstDay, EndDay, inSession, [], []).ConvertAll(row =>
+        var rows = Sum(session, shape, scope, FirstDay, EndDay, inSession, [], InUse(since)).ConvertAll(row =>
         {
             var id = row.Document("_id")!;
             return new SessionSpend(
                 id.RequiredText("org"), id.Text("runner"), id.RequiredText("session"), new NanoUsd(row.Number("cost")), row.Number("requests"), row.Time("last"));
         });
-        var recent = rows.Where(row => row.Last >= since).Select(row => (row.OrgId, row.SessionId)).ToHashSet();
-        rows.RemoveAll(row => row.Requests == 0 || !recent.Contains((row.OrgId, row.SessionId)));
+        rows.RemoveAll(static row => row.Requests == 0);
         return rows;
     }
+
+    /// <summary>Keeps the groups of sessions that any runner has used since then: an org's other sessions are as many as it ever made.</summary>
+    static Bson[] InUse(DateTimeOffset since) =>
+    [
+        new() { { "$group", new Bson
+        {
+            { "_id", new Bson { { "org", "$_id.org" }, { "session", "$_id.session" } } }, { "last", new Bson { { "$max", "$last" } } }, { "groups", new Bson { { "$push", "$$ROOT" } } },
+        } } },
+        new() { { "$match", new Bson { { "last", new Bson { { "$gte", UsageFinds.At(BreakdownRange.Milliseconds(since)) } } } } } },
+        new() { { "$unwind", "$groups" } },
+        new() { { "$replaceRoot", new Bson { { "newRoot", "$groups" } } } },
+    ];
 
     static List<(string Name, object OfSums, object OfRecords)> Same(IEnumerable<(string Name, object Expression)> groups) => [.. groups.Select(static g => (g.Name, g.Expression, g.Expression))];
 

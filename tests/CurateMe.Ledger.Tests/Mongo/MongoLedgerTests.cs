@@ -1,3 +1,4 @@
+using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Mongo;
 using CurateMe.Ledger.Records;
 using CurateMe.Ledger.Tests.Records;
@@ -121,6 +122,27 @@ public sealed class MongoLedgerTests : UsageLedgerContract
             rows.Select(row => (row.Values[0]!, row.Cost.Value)).Order());
     }
 
+    /// <summary>An org makes new sessions for ever; who asks for those in use is not sent the others.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task SessionSpend_FewOfManySessionsAreInUse_OnlyTheseAreSent(bool summed)
+    {
+        const int Many = 3_000;
+        var all = Enumerable.Range(0, Many).Select(i => InSession($"sess_{i:0000}", Clock.Now.AddDays(-3).AddSeconds(i), cost: 1)).ToList();
+        all.Add(InSession("sess_0007", Clock.Now.AddMinutes(-1), cost: 20));
+        await Ledger.RecordAsync(all, Ct);
+        if (summed) await Ledger.MaintainAsync(Ct);
+        await using var relay = new MongoRelay(_database.Server);
+        await using var ledger = await OpenThroughAsync(relay);
+        var before = relay.Answered;
+
+        var spend = Assert.Single(await ledger.SessionSpendAsync("org_a", Clock.Now.AddHours(-1), null, null, Ct));
+
+        Assert.Equal(("sess_0007", 21, 2), (spend.SessionId, spend.Cost.Value, spend.Requests));
+        Assert.InRange(relay.Answered - before, 1, Many);
+    }
+
     [Fact]
     public async Task State_AServerAlone_IsWarnedOf()
     {
@@ -156,6 +178,24 @@ public sealed class MongoLedgerTests : UsageLedgerContract
         Assert.Contains("MONGODB_URL", refused.Message);
         Assert.DoesNotContain("s3cr", refused.ToString());
     }
+
+    static UsageRecord InSession(string session, DateTimeOffset at, long cost) => new()
+    {
+        Id = RequestId.New(at),
+        OrgId = "org_a",
+        KeyId = "key_1",
+        RunnerId = "runner_1",
+        SessionId = session,
+        Provider = "openai",
+        Model = "gpt-5.1",
+        RequestedModel = "gpt-5.1",
+        Endpoint = "chat.completions",
+        Day = DateOnly.FromDateTime(at.UtcDateTime),
+        Timestamp = at,
+        PriceVersion = "2026-08-06",
+        Status = RecordStatus.Settled,
+        Cost = new NanoUsd(cost),
+    };
 
     static BreakdownQuery OfDay(DateOnly day) =>
         new() { From = RolledUpDays.End(day).AddDays(-1), To = RolledUpDays.End(day), By = [BreakdownDimension.Key, BreakdownDimension.Session] };

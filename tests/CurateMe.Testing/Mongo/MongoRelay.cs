@@ -15,6 +15,7 @@ internal sealed class MongoRelay : IAsyncDisposable
     TaskCompletionSource _flowing = Flowing();
     volatile bool _dead;
     volatile bool _swallowReplies;
+    long _answered;
 
     internal MongoRelay((string Host, int Port) server)
     {
@@ -22,6 +23,9 @@ internal sealed class MongoRelay : IAsyncDisposable
         _listener.Start();
         _accepting = AcceptAsync();
     }
+
+    /// <summary>Bytes that the server has answered.</summary>
+    internal long Answered => Interlocked.Read(ref _answered);
 
     internal int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
@@ -119,6 +123,7 @@ internal sealed class MongoRelay : IAsyncDisposable
             while (await from.ReceiveAsync(buffer) is > 0 and var count)
             {
                 await _flowing.Task;
+                if (answers) Interlocked.Add(ref _answered, count);
                 if (answers && _swallowReplies)
                 {
                     _swallowReplies = false;

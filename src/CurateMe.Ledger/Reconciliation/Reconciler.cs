@@ -206,7 +206,8 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
         foreach (var batch in late.Where(r => Ended(r) + Lost < now && !found.Contains(r.Id)).Chunk(Many))
         {
             await ledger.RecordAsync(batch, ct).ConfigureAwait(false);
-            await counters.ConfirmAsync(batch, ct).ConfigureAwait(false);
+            // Its own gateway may have been quicker, with another cost.
+            await counters.ConfirmAsync(await ledger.StoredAsync(batch, ct).ConfigureAwait(false), ct).ConfigureAwait(false);
         }
     }
 

@@ -238,6 +238,27 @@ public sealed class ReconcilerTests
         Assert.All(report.Cells, cell => Assert.Equal((12_000, 12_000, 0), (cell.Before.Value, cell.After.Value, cell.Unrecorded.Value)));
     }
 
+    /// <summary>The gateway that ended it brings its record at the same moment, with what the call cost in truth.</summary>
+    [Fact]
+    public async Task I6_Run_LostRecordThatTheLedgerGetsMeanwhile_CountersFollowTheLedger()
+    {
+        await using var rig = LedgerRig.Make();
+        await CallAsync(rig, 10);
+        rig.Clock.Advance(TimeSpan.FromMinutes(11));
+        rig.Memory.BeforeRecord = async batch =>
+        {
+            rig.Memory.BeforeRecord = null;
+            var other = batch[0].AsHeld();
+            (other.Status, other.Cost) = (RecordStatus.Settled, new NanoUsd(7));
+            await rig.Memory.RecordAsync([other], Ct);
+        };
+
+        await RunAsync(rig);
+
+        Assert.Equal(7, Assert.Single(rig.Memory.All).Cost.Value);
+        Assert.Equal((7, 0), await AtAsync(rig, "org", PeriodKind.Day));
+    }
+
     [Fact]
     public async Task ResetDay_StaysInForceAndSpendGoesOn()
     {

@@ -29,7 +29,7 @@ public interface ICounterStore : IAsyncDisposable
     /// <param name="max">Most holds in one call.</param>
     ValueTask<IReadOnlyList<UsageRecord>> ExpireAsync(int max, CancellationToken ct);
 
-    /// <summary>What every node of an org has spent and holds in the day and in its month.</summary>
+    /// <summary>What every node of an org has spent and holds in the day and in its month; of counters that lost something only when they are made right again.</summary>
     ValueTask<IReadOnlyList<CellTotals>> SnapshotAsync(string orgId, DateOnly day, CancellationToken ct);
 
     /// <summary>

@@ -25,6 +25,25 @@ public sealed partial class RedisCounters
     ValueTask<RedisEpoch> AttachedAsync(RedisOrg org, CancellationToken ct) =>
         org.Epoch is { } epoch && epoch.Generation == Volatile.Read(ref generation) ? new(epoch) : AttachAsync(org, ct);
 
+    // For what is no hold: a server that does not answer has changed nothing, and is asked again like for the rest.
+    async ValueTask<RedisEpoch> TrustedAsync(RedisOrg org, CancellationToken ct)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await AttachedAsync(org, ct).ConfigureAwait(false);
+            }
+            catch (RespException e)
+            {
+                if (tries == options.Tries || !e.MayHaveRun)
+                {
+                    throw Unavailable(e, outcomeUnknown: false);
+                }
+            }
+        }
+    }
+
     // One caller asks for all; the others wait for its answer.
     async ValueTask<RedisEpoch> AttachAsync(RedisOrg org, CancellationToken ct)
     {
@@ -117,14 +136,6 @@ public sealed partial class RedisCounters
 
     // Not cut off since it was last asked, or never there before.
     bool IsCurrent(RedisOrg org) => org.Built is null || org.Epoch?.Generation == Volatile.Read(ref generation);
-
-    /// <summary>Whether the counters of an org are open and have all the changes that this process has seen: what was read before this was asked is right then.</summary>
-    internal async ValueTask<bool> AreWholeAsync(string orgId, CancellationToken ct)
-    {
-        var org = Org(orgId);
-        var reply = await AskAsync(static (self, org, ct) => self.client.EvalAsync(RedisScripts.Attach, [org.State], [], ct), org, ct).ConfigureAwait(false);
-        return reply[0].AsBoolean() && (reply[3].AsString() != org.Built || reply[2].AsInt64() >= org.Seen);
-    }
 
     async Task RebuildAsync(RedisOrg org, string epoch, CancellationToken ct)
     {

@@ -118,14 +118,7 @@ public sealed partial class RedisCounters
     internal async ValueTask ResumeAsync(string orgId, CancellationToken ct)
     {
         Org(orgId).Epoch = null;
-        try
-        {
-            await AttachAsync(Org(orgId), ct).ConfigureAwait(false);
-        }
-        catch (RespException e)
-        {
-            throw Unavailable(e, outcomeUnknown: false);
-        }
+        await TrustedAsync(Org(orgId), ct).ConfigureAwait(false);
     }
 
     ValueTask<RespReply> SendPush(RedisOrg org, List<OwnHold>? keep, OwnHold[] live, CancellationToken ct)

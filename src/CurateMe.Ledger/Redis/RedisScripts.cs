@@ -14,7 +14,7 @@ static class RedisScripts
     public static readonly RespScript Hold = Load("hold.v2");
     public static readonly RespScript End = new("end.v2", Cells + Skip + Text("end.v2.lua"));
     public static readonly RespScript Expire = Load("expire.v1");
-    public static readonly RespScript Snapshot = Load("snapshot.v1");
+    public static readonly RespScript Snapshot = Load("snapshot.v2");
     public static readonly RespScript Mark = Load("mark.v2");
     public static readonly RespScript Captured = Load("captured.v1");
     public static readonly RespScript Adjust = Load("adjust.v2");

@@ -209,15 +209,11 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
             // As old as the question: what was spent while it was answered may not be in it.
             var asked = time.GetTimestamp();
             var totals = await shared.SnapshotAsync(org.Id, day, stop.Token).ConfigureAwait(false);
-            // A server that was emptied says that nothing was spent, until the next hold has it rebuilt.
-            if (await shared.AreWholeAsync(org.Id, stop.Token).ConfigureAwait(false))
-            {
-                org.View = new View(asked, day, totals, store.Replicas.Count);
-            }
+            org.View = new View(asked, day, totals, store.Replicas.Count);
         }
-        catch (Exception e) when (e is CounterStoreUnavailableException or OperationCanceledException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // The view before stays; a hold finds out that the store is away.
+            // The view before stays; a hold finds out that the store is away, or cannot be rebuilt.
         }
         finally
         {

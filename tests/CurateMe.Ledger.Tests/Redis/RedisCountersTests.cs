@@ -229,6 +229,36 @@ public abstract class RedisCountersContract : CounterStoreContract
 
         Assert.Equal(before + 1, Rebuilds);
     }
+
+    [Fact]
+    public async Task Snapshot_CountersAreEmptied_AsksForARebuildBeforeItTells()
+    {
+        await SpentAsync(Ask.Whole(), 7);
+        await using var client = await RespClient.ConnectAsync(await ServerAsync(), Ct);
+        await client.ExecuteAsync(["DEL", $"gateway:state:{{{Ask.OrgId}}}", $"gateway:daily_cost:{{{Ask.OrgId}}}:{Today:yyyy-MM-dd}"], Ct);
+        var before = Rebuilds;
+
+        await Store.SnapshotAsync(Ask.OrgId, Today, Ct);
+        await Store.SnapshotAsync(Ask.OrgId, Today, Ct);
+
+        Assert.Equal(before + 1, Rebuilds);
+    }
+
+    [Fact]
+    public async Task Snapshot_CountersAreOlderThanWhatWasSeen_AsksForARebuildBeforeItTells()
+    {
+        await using var client = await RespClient.ConnectAsync(await ServerAsync(), Ct);
+        await SpentAsync(Ask.Whole(), 7);
+        var old = (await client.ExecuteAsync(["HGET", $"gateway:state:{{{Ask.OrgId}}}", "seq"], Ct)).AsString()!;
+        await SpentAsync(Ask.Whole(), 7);
+        await client.ExecuteAsync(["HSET", $"gateway:state:{{{Ask.OrgId}}}", "seq", old], Ct);
+        var before = Rebuilds;
+
+        await Store.SnapshotAsync(Ask.OrgId, Today, Ct);
+        await Store.SnapshotAsync(Ask.OrgId, Today, Ct);
+
+        Assert.Equal(before + 1, Rebuilds);
+    }
 }
 
 public sealed class RedisCountersTests(SharedRedis redis) : RedisCountersContract, IClassFixture<SharedRedis>

@@ -32,6 +32,22 @@ public sealed class RedisLossTests() : RedisFleet("org_loss", count: 3)
     }
 
     [Fact]
+    public async Task I6_Flushed_WhoOnlyLooks_IsToldWhatWasSpentOrNothing()
+    {
+        await SettleAsync(await TakeAsync(Path(10), 3), 600);
+        foreach (var replica in _replicas) await replica.SettleDownAsync(Ct);
+        _ledger.BeforeSum = static () => throw new LedgerUnavailableException("away");
+        await CommandAsync("FLUSHALL");
+
+        await Assert.ThrowsAsync<CounterStoreUnavailableException>(async () => await _replicas[1].Counters.SnapshotAsync(_ask.OrgId, Today, Ct));
+        _ledger.BeforeSum = null;
+        var cells = await _replicas[1].Counters.SnapshotAsync(_ask.OrgId, Today, Ct);
+
+        Assert.Equal(7, cells.Count);
+        Assert.All(cells, static cell => Assert.Equal((1_800, 0), (cell.Spent.Value, cell.Held.Value)));
+    }
+
+    [Fact]
     public async Task I6_AC10_RestartedFromAnOldSnapshot_NothingSpentIsForgottenAndNoHoldComesBack()
     {
         // Replicas that admit alone until they notice that the server is back are another test's matter.

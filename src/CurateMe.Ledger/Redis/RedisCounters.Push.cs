@@ -85,6 +85,10 @@ public sealed partial class RedisCounters
     internal async ValueTask RenewRebuildAsync(string orgId, CancellationToken ct) => await AskAsync(
         static (self, org, ct) => self.client.EvalAsync(RedisScripts.Renew, [org.State], [self.options.Replica, (long)self.options.TakeOver.TotalMilliseconds], ct), Org(orgId), ct).ConfigureAwait(false);
 
+    /// <summary>Leaves the rebuild that this process began, and that failed, to whoever is first.</summary>
+    internal async ValueTask GiveUpRebuildAsync(string orgId, CancellationToken ct) => await AskAsync(
+        static (self, org, ct) => self.client.EvalAsync(RedisScripts.GiveUp, [org.State], [self.options.Replica], ct), Org(orgId), ct).ConfigureAwait(false);
+
     /// <summary>The live holds of some replicas, as they were when they were taken.</summary>
     internal async ValueTask<IReadOnlyList<UsageRecord>> HeldByAsync(string orgId, IReadOnlyList<string> replicas, CancellationToken ct)
     {

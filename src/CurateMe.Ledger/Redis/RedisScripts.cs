@@ -20,6 +20,7 @@ static class RedisScripts
     public static readonly RespScript Adjust = Load("adjust.v2");
     public static readonly RespScript Begin = Load("begin.v2");
     public static readonly RespScript Renew = Load("renew.v1");
+    public static readonly RespScript GiveUp = Plain("give_up.v1");
     public static readonly RespScript HeldBy = Plain("held_by.v1");
     public static readonly RespScript Push = Load("push.v1");
     public static readonly RespScript Charge = new("charge.v2", Cells + Skip + Text("charge.v2.lua"));

@@ -183,6 +183,11 @@ public sealed class RedisStore : IAsyncDisposable
         {
             await RebuildAsync(orgId, epoch).ConfigureAwait(false);
         }
+        catch
+        {
+            await GiveUpAsync(orgId).ConfigureAwait(false);
+            throw;
+        }
         finally
         {
             await done.CancelAsync().ConfigureAwait(false);
@@ -203,6 +208,18 @@ public sealed class RedisStore : IAsyncDisposable
         if (!await Counters.OpenAsync(orgId, epoch, stop.Token).ConfigureAwait(false))
         {
             throw new CounterStoreUnavailableException("Another server took over during the rebuild.", outcomeUnknown: false);
+        }
+    }
+
+    async Task GiveUpAsync(string orgId)
+    {
+        try
+        {
+            await Counters.GiveUpRebuildAsync(orgId, stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is CounterStoreUnavailableException or OperationCanceledException)
+        {
+            // Another takes it over in its time; what went wrong first is what the caller hears.
         }
     }
 

@@ -29,7 +29,7 @@ public sealed partial class RedisCounters
     internal async ValueTask<bool> PushAsync(string orgId, string? epoch, Func<IReadOnlyList<UsageRecord>> unrecorded, CancellationToken ct)
     {
         var org = Org(orgId);
-        var built = epoch is null ? default : await AskAsync(static (self, org, ct) => self.client.ExecuteAsync(["HGET", org.State, "built"], ct), org, ct).ConfigureAwait(false);
+        var state = epoch is null ? default : await AskAsync(static (self, org, ct) => self.client.ExecuteAsync(["HMGET", org.State, "built", "seq"], ct), org, ct).ConfigureAwait(false);
         var mine = own.Of(orgId);
         var live = mine.Where(static h => h.Granted is not null).ToArray();
         Dictionary<RequestId, UsageRecord> ended = [];
@@ -60,8 +60,10 @@ public sealed partial class RedisCounters
         }
         if (epoch is not null)
         {
+            // The rebuild has all that was seen before it, and what it began on may have counted less: told of more, a hold would shut the counters again.
+            org.SeeAnew(state[1].IsNull ? 0 : state[1].AsInt64());
             await AskAsync(static (self, s, ct) => self.client.ExecuteAsync(["HSET", s.org.State, "ack:" + self.options.Replica, s.epoch], ct), (org, epoch), ct).ConfigureAwait(false);
-            org.Built = built.AsString() ?? "";
+            org.Built = state[0].AsString() ?? "";
         }
         return intact;
     }

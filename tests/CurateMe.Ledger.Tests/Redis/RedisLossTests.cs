@@ -48,6 +48,21 @@ public sealed class RedisLossTests() : RedisFleet("org_loss", count: 3)
     }
 
     [Fact]
+    public async Task Flushed_RebuiltByOneReplica_IsNotRebuiltAgainForTheOthers()
+    {
+        await SettleAsync(await TakeAsync(Path(30), 9), 600);
+        foreach (var replica in _replicas) await replica.SettleDownAsync(Ct);
+        await CommandAsync("FLUSHALL");
+        var before = Rebuilds();
+
+        await SettleAsync(await TakeAsync(Path(30), 1), 600);
+        await SettleAsync(await TakeAsync(Path(30), 6), 600);
+
+        Assert.Equal(before + 1, Rebuilds());
+        await AssertExactAsync(16 * 600);
+    }
+
+    [Fact]
     public async Task I6_AC10_RestartedFromAnOldSnapshot_NothingSpentIsForgottenAndNoHoldComesBack()
     {
         // Replicas that admit alone until they notice that the server is back are another test's matter.
@@ -172,6 +187,8 @@ public sealed class RedisLossTests() : RedisFleet("org_loss", count: 3)
 
         await AssertExactAsync((6 * Price) + (alone.Count * 400));
     }
+
+    long Rebuilds() => _replicas.SelectMany(static r => r.Events.Read()).Where(static e => e.Code == "budget_store_rebuilt").Sum(static e => e.Count);
 
     async Task<List<Hold>> TakeAsync(BudgetPath path, int count)
     {

@@ -10,8 +10,15 @@ namespace CurateMe.Ledger.Sqlite;
 /// </summary>
 internal static class BreakdownSql
 {
-    /// <summary>Lets a query over all orgs walk the trees that begin with the org, one org after the other.</summary>
-    const string AnyOrg = $"org_id IN (SELECT org_id FROM gateway_usage_daily UNION SELECT org_id FROM {LedgerSchema.Tail})";
+    /// <summary>Lets a query over all orgs walk the trees that begin with the org, one org after the other. The orgs are found by a step each, not by reading all rows.</summary>
+    const string AnyOrg =
+        $"""
+        org_id IN (
+          WITH RECURSIVE orgs(id) AS (
+            SELECT min(org_id) FROM gateway_usage_daily
+            UNION ALL SELECT (SELECT min(org_id) FROM gateway_usage_daily WHERE org_id > orgs.id) FROM orgs WHERE orgs.id IS NOT NULL)
+          SELECT id FROM orgs WHERE id IS NOT NULL UNION SELECT org_id FROM {LedgerSchema.Tail})
+        """;
 
     internal static List<BreakdownRow> Breakdown(SqliteConnection connection, BreakdownQuery query)
     {

@@ -3,6 +3,7 @@ using CurateMe.Ledger.Sqlite;
 using CurateMe.Ledger.Tests.Records;
 using CurateMe.Testing;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 using Xunit;
 
 namespace CurateMe.Ledger.Tests.Sqlite;
@@ -124,6 +125,27 @@ public sealed class SqliteLedgerTests : UsageLedgerContract
         Assert.Equal(
             $"{record.Id}|{record.Cost.Value}|{record.Cost.Value / 1_000_000_000m:0.000000000}|{record.Timestamp:yyyy-MM}",
             Execute("SELECT request_id || '|' || cost_nano_usd || '|' || cost_usd || '|' || period_month FROM gateway_usage_usd"));
+    }
+
+    /// <summary>Sums of all orgs are asked for every minute, and the roll-up has as many rows as all days have sessions.</summary>
+    [Fact]
+    public async Task Spend_OfAllOrgsInOneDay_DoesNotWalkTheOtherDays()
+    {
+        const int Rows = 50_000;
+        await Ledger.RecordAsync(Records(39).Make(50), Ct);
+        Execute(
+            $"""
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {Rows})
+            INSERT INTO gateway_usage_daily SELECT 'org_' || (i % 3), '2025-01-01', 'key', '', 'm', 'p', 'r', 's' || i, 1, 1, 1, 1, 1 FROM n
+            """);
+        await using var connection = new SqliteConnection($"Data Source={File};Pooling=False");
+        await connection.OpenAsync(Ct);
+        var steps = 0;
+        raw.sqlite3_progress_handler(connection.Handle!, 1, _ => steps++ < 0 ? 1 : 0, null);
+
+        SpendSql.ByKey(connection, SpendPeriod.OfDay(new DateOnly(2026, 2, 28)), new SpendScope(null, null, null));
+
+        Assert.InRange(steps, 1, Rows);
     }
 
     /// <summary>Records are stored several at a time; what of them was there already, or comes twice in a batch, is counted and summed once.</summary>

@@ -72,22 +72,18 @@ public sealed class DeadLetters(RespClient client, IUsageLedger ledger, ICounter
         var (replayed, added, unreadable) = (0, 0, 0);
         while (await client.ExecuteAsync(["LRANGE", Key, 0, Batch - 1], ct).ConfigureAwait(false) is { Count: > 0 } values)
         {
-            List<UsageRecord> records = new(values.Count);
-            for (var i = 0; i < values.Count; i++)
-            {
-                if (Read(values[i].AsSpan()) is { } record)
-                {
-                    records.Add(record);
-                    continue;
-                }
-                unreadable++;
-                await client.ExecuteAsync(["RPUSH", UnreadableKey, values[i].AsMemory()], ct).ConfigureAwait(false);
-            }
+            var read = Enumerable.Range(0, values.Count).Select(i => Read(values[i].AsSpan())).ToList();
+            List<UsageRecord> records = [.. read.OfType<UsageRecord>()];
             added += await ledger.RecordAsync(records, ct).ConfigureAwait(false);
             // The counters follow what the ledger has.
             await counters.ConfirmAsync(await ledger.StoredAsync(records, ct).ConfigureAwait(false), ct).ConfigureAwait(false);
             for (var i = 0; i < values.Count; i++)
             {
+                if (read[i] is null)
+                {
+                    unreadable++;
+                    await client.ExecuteAsync(["RPUSH", UnreadableKey, values[i].AsMemory()], ct).ConfigureAwait(false);
+                }
                 await client.ExecuteAsync(["LREM", Key, 1, values[i].AsMemory()], ct).ConfigureAwait(false);
             }
             replayed += records.Count;

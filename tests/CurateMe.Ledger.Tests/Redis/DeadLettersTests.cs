@@ -113,6 +113,21 @@ public sealed class DeadLettersTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Replay_TriedWhileTheLedgerIsAway_SetsTheUnreadableAsideOnce()
+    {
+        await _client!.ExecuteAsync(["RPUSH", DeadLetters.Key, "junk"], Ct);
+        await Letters.AddAsync([Wishes.Settled(_ask.Record(_ask.Whole()), 10)], Ct);
+        _ledger.BeforeRecord = static _ => throw new LedgerUnavailableException("away");
+        for (var i = 0; i < 3; i++) await Assert.ThrowsAsync<LedgerUnavailableException>(() => Letters.ReplayAsync(Ct));
+        Assert.Equal(2, await Letters.DepthAsync(Ct));
+        _ledger.BeforeRecord = null;
+
+        Assert.Equal((1, 1, 1), await Letters.ReplayAsync(Ct));
+
+        Assert.Equal(1, (await _client.ExecuteAsync(["LLEN", DeadLetters.UnreadableKey], Ct)).AsInt64());
+    }
+
+    [Fact]
     public async Task ServerState_EvictingServerWithoutAof_IsNamed()
     {
         var state = Assert.Single(await RedisServerState.ReadAsync(_client!, Ct));

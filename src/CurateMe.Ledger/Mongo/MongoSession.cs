@@ -34,27 +34,48 @@ internal readonly unsafe struct MongoSession(nint client, string database)
         using var handle = new CollectionHandle(client, database, collection);
         using var nativeFilter = new NativeBson(filter);
         using var nativeOptions = new NativeBson(options);
-        return Drain(Native.mongoc_collection_find_with_opts(handle.Pointer, nativeFilter.Pointer, nativeOptions.Pointer, 0));
+        List<BsonFields> all = [];
+        Drain(Native.mongoc_collection_find_with_opts(handle.Pointer, nativeFilter.Pointer, nativeOptions.Pointer, 0), int.MaxValue, documents => all = documents);
+        return all;
     }
 
     internal List<BsonFields> Aggregate(string collection, IEnumerable<Bson> pipeline)
     {
-        using var handle = new CollectionHandle(client, database, collection);
-        using var stages = new NativeBson(new Bson { { "pipeline", pipeline } });
-        using var options = new NativeBson(new Bson { { "readConcern", Majority }, { "allowDiskUse", true } });
-        return Drain(Native.mongoc_collection_aggregate(handle.Pointer, 0, stages.Pointer, options.Pointer, 0));
+        List<BsonFields> all = [];
+        Aggregate(collection, pipeline, new Bson(), int.MaxValue, documents => all = documents);
+        return all;
     }
 
-    static List<BsonFields> Drain(nint cursor)
+    /// <summary>Aggregates to more than should be in memory at once: gives so many at a time. Between them the session can be used for other calls.</summary>
+    internal void Aggregate(string collection, IEnumerable<Bson> pipeline, int stretch, Action<List<BsonFields>> take) =>
+        Aggregate(collection, pipeline, new Bson { { "batchSize", stretch } }, stretch, take);
+
+    void Aggregate(string collection, IEnumerable<Bson> pipeline, Bson options, int stretch, Action<List<BsonFields>> take)
+    {
+        options.Add("readConcern", Majority);
+        options.Add("allowDiskUse", true);
+        using var handle = new CollectionHandle(client, database, collection);
+        using var stages = new NativeBson(new Bson { { "pipeline", pipeline } });
+        using var nativeOptions = new NativeBson(options);
+        Drain(Native.mongoc_collection_aggregate(handle.Pointer, 0, stages.Pointer, nativeOptions.Pointer, 0), stretch, take);
+    }
+
+    static void Drain(nint cursor, int stretch, Action<List<BsonFields>> take)
     {
         try
         {
-            var documents = new List<BsonFields>();
+            List<BsonFields> documents = [];
             nint document;
-            while (Native.mongoc_cursor_next(cursor, &document)) documents.Add(NativeBson.Read(document));
+            while (Native.mongoc_cursor_next(cursor, &document))
+            {
+                documents.Add(NativeBson.Read(document));
+                if (documents.Count < stretch) continue;
+                take(documents);
+                documents = [];
+            }
             Native.Error error;
             if (Native.mongoc_cursor_error(cursor, &error)) throw new MongoException(error.Describe(), error.Code);
-            return documents;
+            if (documents.Count > 0) take(documents);
         }
         finally
         {

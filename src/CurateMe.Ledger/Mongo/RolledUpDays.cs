@@ -127,18 +127,7 @@ internal static class RolledUpDays
         if (Begin(session, day, now) is not { } begun) return;
         var (build, replaced, epoch) = begun;
         Delete(session, day, new Bson { { "$nin", new object?[] { build, replaced } } });
-        foreach (var (kind, from) in Steps)
-        {
-            var sums = from is { } finer
-                ? session.Aggregate(Sums, Pipelines.SumOfSums(build, finer, kind))
-                : session.Aggregate(MongoLedger.Collection, Pipelines.SumOfRecords(day, kind));
-            if (kind == SumKind.SessionAlone)
-            {
-                foreach (var pack in SessionSums.Pack(day, build, sums)) Insert(session, [pack]);
-                continue;
-            }
-            foreach (var chunk in sums.Select((sum, i) => Pipelines.SumDocument(day, build, kind, i, sum)).Chunk(MongoLedger.InsertChunk)) Insert(session, chunk);
-        }
+        foreach (var (kind, from) in Steps) Sum(session, day, build, kind, from);
         var made = session.Write(Update(
             Days,
             new Bson { { "_id", day }, { "claim", build }, { "epoch", epoch }, { "pending", new Bson { { "$size", 0 } } } },
@@ -151,6 +140,26 @@ internal static class RolledUpDays
         }
         Delete(session, day, new Bson { { "$eq", build } });
         Release(session, day, build);
+    }
+
+    // As they come: a day can have as many sums by session as it has records.
+    static void Sum(MongoSession session, string day, string build, SumKind kind, SumKind? from)
+    {
+        var (collection, pipeline) = from is { } finer ? (Sums, Pipelines.SumOfSums(build, finer, kind)) : (MongoLedger.Collection, Pipelines.SumOfRecords(day, kind));
+        var number = 0;
+        if (kind != SumKind.SessionAlone)
+        {
+            session.Aggregate(collection, pipeline, MongoLedger.InsertChunk, sums => Insert(session, [.. sums.Select(sum => Pipelines.SumDocument(day, build, kind, number++, sum))]));
+            return;
+        }
+        session.Aggregate(collection, [.. pipeline, SessionSums.OrgByOrg], SessionSums.MaxPacked, sums =>
+        {
+            foreach (var pack in SessionSums.Pack(day, build, sums, number))
+            {
+                Insert(session, [pack]);
+                number++;
+            }
+        });
     }
 
     /// <summary>Claims a day.</summary>

@@ -13,11 +13,15 @@ internal static class SessionSums
     /// <summary>Most sums in one document, which keeps it far below what a server takes.</summary>
     internal const int MaxPacked = 5_000;
 
+    /// <summary>A stage that keeps an org's sums together, so that a stretch of them makes few documents.</summary>
+    internal static Bson OrgByOrg => new() { { "$sort", new Bson { { "_id.org_id", 1 } } } };
+
     /// <summary>Packs the sums of a day and a build into documents, each of one org, with its totals under the names that all kinds have.</summary>
-    internal static IEnumerable<Bson> Pack(string day, string build, List<BsonFields> sums) =>
+    /// <param name="first">Number of the first document.</param>
+    internal static IEnumerable<Bson> Pack(string day, string build, List<BsonFields> sums, int first = 0) =>
         sums.GroupBy(static sum => sum.Document("_id")!.RequiredText("org_id")).SelectMany(org => org.Chunk(MaxPacked), static (org, chunk) => (Org: org.Key, Sums: chunk)).Select((pack, i) => new Bson
         {
-            { "_id", $"{build}:{(int)SumKind.SessionAlone}:{i}" }, { "build", build }, { "kind", (int)SumKind.SessionAlone }, { "period_day", day }, { "org_id", pack.Org },
+            { "_id", $"{build}:{(int)SumKind.SessionAlone}:{first + i}" }, { "build", build }, { "kind", (int)SumKind.SessionAlone }, { "period_day", day }, { "org_id", pack.Org },
             { "cost_nano_usd", Total(pack.Sums, "cost") }, { "requests", Total(pack.Sums, "requests") },
             { "runner_ids", pack.Sums.Select(static sum => sum.Document("_id")!.Text("runner_id")) }, { "session_ids", pack.Sums.Select(static sum => sum.Document("_id")!.Text("session_id")) },
             { "costs", Numbers(pack.Sums, "cost") }, { "counts", Numbers(pack.Sums, "requests") }, { "prompts", Numbers(pack.Sums, "prompt") }, { "completions", Numbers(pack.Sums, "completion") },

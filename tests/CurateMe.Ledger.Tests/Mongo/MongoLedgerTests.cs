@@ -143,6 +143,24 @@ public sealed class MongoLedgerTests : UsageLedgerContract
         Assert.InRange(relay.Answered - before, 1, Many);
     }
 
+    /// <summary>A day's sums by session can be as many as its records: what has come is stored before the rest is asked for.</summary>
+    [Fact]
+    public async Task Maintain_DayOfManySums_StoresThemAsTheyCome()
+    {
+        const int Many = 4 * MongoLedger.InsertChunk;
+        await Ledger.RecordAsync([.. Enumerable.Range(0, Many).Select(i => InSession($"sess_{i:0000}", Clock.Now.AddDays(-3).AddSeconds(i), cost: 1))], Ct);
+        await using var relay = new MongoRelay(_database.Server);
+        await using var ledger = await OpenThroughAsync(relay);
+        var before = relay.Answered;
+        var first = relay.AnsweredBefore("insert\0\x14\0\0\0gateway_usage_daily\0"u8);
+
+        await ledger.MaintainAsync(Ct);
+
+        Assert.InRange(first()!.Value - before, 1, Many * 150);
+        Assert.Single(await HoldingAsync(new DateOnly(2026, 2, 27)));
+        Assert.Equal(Many, (await ledger.BreakdownAsync(new BreakdownQuery { From = default, To = DateTimeOffset.MaxValue, By = [BreakdownDimension.Session], Limit = 10_000 }, Ct)).Sum(static row => row.Requests));
+    }
+
     [Fact]
     public async Task State_AServerAlone_IsWarnedOf()
     {

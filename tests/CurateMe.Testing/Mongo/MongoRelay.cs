@@ -16,6 +16,7 @@ internal sealed class MongoRelay : IAsyncDisposable
     volatile bool _dead;
     volatile bool _swallowReplies;
     long _answered;
+    (byte[] Bytes, long Answered)? _awaited;
 
     internal MongoRelay((string Host, int Port) server)
     {
@@ -26,6 +27,13 @@ internal sealed class MongoRelay : IAsyncDisposable
 
     /// <summary>Bytes that the server has answered.</summary>
     internal long Answered => Interlocked.Read(ref _answered);
+
+    /// <summary>Looks out for a request with these bytes; gives what <see cref="Answered"/> was when the first one came, null before.</summary>
+    internal Func<long?> AnsweredBefore(ReadOnlySpan<byte> request)
+    {
+        _awaited = (request.ToArray(), -1);
+        return () => _awaited is { Answered: >= 0 and var answered } ? answered : null;
+    }
 
     internal int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
@@ -124,6 +132,7 @@ internal sealed class MongoRelay : IAsyncDisposable
             {
                 await _flowing.Task;
                 if (answers) Interlocked.Add(ref _answered, count);
+                else if (_awaited is { Answered: < 0, Bytes: var bytes } && buffer.AsSpan(0, count).IndexOf(bytes) >= 0) _awaited = (bytes, Answered);
                 if (answers && _swallowReplies)
                 {
                     _swallowReplies = false;

@@ -95,6 +95,43 @@ public sealed class SqliteLedgerTests : UsageLedgerContract
     }
 
     [Fact]
+    public async Task Open_FileOfTheFirstVersion_HasWhatItHadAndGoesOn()
+    {
+        var random = Records(40);
+        var all = await WriteHistoryAsync(random, 500);
+        await Ledger.DisposeAsync();
+        var current = File + ".current";
+        System.IO.File.Move(File, current);
+        Execute(
+            $"""
+            {LedgerSchema.Steps[0]}
+            ATTACH '{current}' AS current;
+            INSERT INTO gateway_usage ({LedgerSchema.Columns}) SELECT {LedgerSchema.Columns} FROM current.gateway_usage ORDER BY seq LIMIT 300;
+            {LedgerSchema.RollUp};
+            {LedgerSchema.RolledUp};
+            INSERT INTO gateway_usage ({LedgerSchema.Columns}) SELECT {LedgerSchema.Columns} FROM current.gateway_usage ORDER BY seq LIMIT -1 OFFSET 300;
+            PRAGMA user_version = 1;
+            """);
+
+        await using var again = SqliteLedger.Open(_directory.Path, Clock);
+        await AssertSumsAsync(again);
+        all.AddRange(random.Make(100));
+        await again.RecordAsync(all, Ct);
+        await again.MaintainAsync(Ct);
+        await AssertSumsAsync(again);
+        AssertSumsAreTheRecords();
+
+        async Task AssertSumsAsync(SqliteLedger ledger)
+        {
+            foreach (var by in Enum.GetValues<BreakdownDimension>())
+            {
+                var rows = await ledger.BreakdownAsync(new BreakdownQuery { From = default, To = DateTimeOffset.MaxValue, By = [by], TagName = "app" }, Ct);
+                Assert.Equal((all.Count, all.Sum(static r => r.Cost.Value)), (rows.Sum(static r => r.Requests), rows.Sum(static r => r.Cost.Value)));
+            }
+        }
+    }
+
+    [Fact]
     public async Task Open_FileOfANewerVersion_IsRefusedWithTheReason()
     {
         await Ledger.DisposeAsync();

@@ -74,24 +74,24 @@ sealed class AlertDesk(IAlertStore store, AlertMetrics metrics, TimeProvider tim
         return DateTimeOffset.FromUnixTimeMilliseconds(next);
     }
 
-    /// <summary>Stores what was raised, until it is cancelled; what waits then is stored if the store takes it at once.</summary>
+    /// <summary>Stores what was raised, until it is cancelled; what waits then is stored as long as the store takes it at once. An event leaves the queue when it is stored.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
         try
         {
-            await foreach (var raised in waiting.Reader.ReadAllAsync(ct))
+            while (await waiting.Reader.WaitToReadAsync(ct))
             {
-                await StoreAsync(raised, ct);
+                await StoreAsync(Oldest(), ct);
+                waiting.Reader.TryRead(out _);
             }
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            while (waiting.Reader.TryRead(out var raised))
-            {
-                await TryStoreAsync(raised, CancellationToken.None);
-            }
+            await StoreRestAsync();
         }
     }
+
+    AlertEvent Oldest() => waiting.Reader.TryPeek(out var raised) ? raised : throw new InvalidOperationException("Only one reads the queue.");
 
     async Task StoreAsync(AlertEvent raised, CancellationToken ct)
     {
@@ -101,6 +101,21 @@ sealed class AlertDesk(IAlertStore store, AlertMetrics metrics, TimeProvider tim
         }
     }
 
+    // A store that is away is asked once, not for each event: every call may take long, and the process is to end.
+    async Task StoreRestAsync()
+    {
+        while (waiting.Reader.TryPeek(out var raised))
+        {
+            if (!await TryStoreAsync(raised, CancellationToken.None))
+            {
+                errors.Add("gateway", "alerts_lost", $"{waiting.Reader.Count} events waited for the store when the gateway stopped, the oldest {raised.Type} of {raised.Subject}.");
+                return;
+            }
+            waiting.Reader.TryRead(out _);
+        }
+    }
+
+    // False when it is to be tried again.
     async Task<bool> TryStoreAsync(AlertEvent raised, CancellationToken ct)
     {
         try
@@ -116,6 +131,12 @@ sealed class AlertDesk(IAlertStore store, AlertMetrics metrics, TimeProvider tim
         {
             errors.Add("gateway", "alert_store_unavailable", e.Message);
             return false;
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
+        {
+            // It would fail again, and all behind it would wait.
+            errors.Add("gateway", "alerts_lost", $"{raised.Type} of {raised.Subject}: {e.GetType().Name}: {e.Message}");
+            return true;
         }
     }
 }

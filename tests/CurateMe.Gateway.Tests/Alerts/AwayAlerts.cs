@@ -11,10 +11,18 @@ sealed class AwayAlerts(string directory) : IAlertStore
 
     public bool Away { get; set; }
 
+    /// <summary>Called with each event before it is stored.</summary>
+    public Action<AlertEvent> Raising { get; set; } = static _ => { };
+
     /// <summary>Calls that found it away.</summary>
     public int Refused => Volatile.Read(ref refused);
 
-    public Task<bool> RaiseAsync(AlertEvent raised, CancellationToken ct) => There().RaiseAsync(raised, ct);
+    public Task<bool> RaiseAsync(AlertEvent raised, CancellationToken ct)
+    {
+        Raising(raised);
+        return There().RaiseAsync(raised, ct);
+    }
+
     public Task<IReadOnlyList<AlertEvent>> EventsAsync(AlertQuery query, CancellationToken ct) => There().EventsAsync(query, ct);
     public Task<IReadOnlyList<AlertEvent>> UnspreadAsync(int limit, CancellationToken ct) => There().UnspreadAsync(limit, ct);
     public Task SpreadAsync(string eventId, IReadOnlyList<AlertDelivery> deliveries, CancellationToken ct) => There().SpreadAsync(eventId, deliveries, ct);

@@ -77,48 +77,93 @@ sealed partial class WebhookPost(
 
     async Task RoundAsync(CancellationToken ct)
     {
+        await TryAsync("spreading events", SpreadAllAsync, ct);
+        await TryAsync("sending messages", SendAllDueAsync, ct);
+        await TryAsync("trimming", TrimAsync, ct);
+    }
+
+    // Whatever fails, the rest goes on, and the next round comes.
+    async Task TryAsync(string what, Func<CancellationToken, Task> work, CancellationToken ct)
+    {
         try
         {
-            while (await SpreadAsync(ct))
-            {
-            }
-            while (await SendDueAsync(ct))
-            {
-            }
-            if (time.GetElapsedTime(trimmedAt) >= TrimEvery)
-            {
-                trimmedAt = time.GetTimestamp();
-                var before = time.GetUtcNow() - options.Retention;
-                await store.TrimAsync(before, before, MaxEvents, MaxDeliveries, ct);
-            }
+            await work(ct);
         }
-        catch (Exception e) when (e is AlertStoreUnavailableException or ConfigStoreUnavailableException)
+        catch (Exception e) when (IsAway(e))
         {
             errors.Add("gateway", "alert_store_unavailable", e.Message);
         }
+        catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
+        {
+            OnFailed(what, e);
+        }
     }
 
+    static bool IsAway(Exception e) => e is AlertStoreUnavailableException or ConfigStoreUnavailableException or ConfigConflictException;
+
+    void OnFailed(string what, Exception e) => errors.Add("gateway", "background_work_failed", $"{nameof(WebhookPost)}, {what}: {e.GetType().Name}: {e.Message}");
+
+    async Task SpreadAllAsync(CancellationToken ct)
+    {
+        while (await SpreadAsync(ct))
+        {
+        }
+    }
+
+    async Task SendAllDueAsync(CancellationToken ct)
+    {
+        while (await SendDueAsync(ct))
+        {
+        }
+    }
+
+    async Task TrimAsync(CancellationToken ct)
+    {
+        if (time.GetElapsedTime(trimmedAt) >= TrimEvery)
+        {
+            trimmedAt = time.GetTimestamp();
+            var before = time.GetUtcNow() - options.Retention;
+            await store.TrimAsync(before, before, MaxEvents, MaxDeliveries, ct);
+        }
+    }
+
+    // Whether there may be more that can be spread now.
     async Task<bool> SpreadAsync(CancellationToken ct)
     {
         var events = await store.UnspreadAsync(Batch, ct);
+        var spread = 0;
         foreach (var raised in events)
         {
-            var threshold = Threshold(raised);
-            AlertEvent? told = null;
-            var now = time.GetUtcNow();
-            List<AlertDelivery> deliveries = [];
-            foreach (var webhook in await directory.OfAsync(raised.OrgId, ct))
+            try
             {
-                if (webhook.Wants(raised.Type, threshold))
-                {
-                    told ??= await WithLinksAsync(raised, ct);
-                    // The same name whoever spreads it, and however often.
-                    deliveries.Add(EventMessage.Delivery($"dlv_{raised.Id.AsSpan(4)}_{webhook.WebhookId.AsSpan(3)}", webhook, told, now));
-                }
+                await SpreadAsync(raised, ct);
+                spread++;
             }
-            await store.SpreadAsync(raised.Id, deliveries, ct);
+            catch (Exception e) when (!IsAway(e) && (e is not OperationCanceledException || !ct.IsCancellationRequested))
+            {
+                // It stays, and holds up no other: another version of the gateway beside this one may know how.
+                OnFailed($"event {raised.Id}", e);
+            }
         }
-        return events.Count == Batch;
+        return events.Count == Batch && spread > 0;
+    }
+
+    async Task SpreadAsync(AlertEvent raised, CancellationToken ct)
+    {
+        var threshold = Threshold(raised);
+        AlertEvent? told = null;
+        var now = time.GetUtcNow();
+        List<AlertDelivery> deliveries = [];
+        foreach (var webhook in await directory.OfAsync(raised.OrgId, ct))
+        {
+            if (webhook.Wants(raised.Type, threshold))
+            {
+                told ??= await WithLinksAsync(raised, ct);
+                // The same name whoever spreads it, and however often.
+                deliveries.Add(EventMessage.Delivery($"dlv_{raised.Id.AsSpan(4)}_{webhook.WebhookId.AsSpan(3)}", webhook, told, now));
+            }
+        }
+        await store.SpreadAsync(raised.Id, deliveries, ct);
     }
 
     async Task<AlertEvent> WithLinksAsync(AlertEvent raised, CancellationToken ct)
@@ -146,51 +191,52 @@ sealed partial class WebhookPost(
         var due = await store.TakeDueAsync(owner, time.GetUtcNow(), Lease, room, ct);
         foreach (var delivery in due)
         {
-            sending[delivery.Id] = Task.Run(() => DeliverAsync(delivery, ct), CancellationToken.None);
+            sending[delivery.Id] = Task.Run(() => TryDeliverAsync(delivery, ct), CancellationToken.None);
         }
         return due.Count == room;
     }
 
-    async Task DeliverAsync(AlertDelivery delivery, CancellationToken ct)
+    async Task TryDeliverAsync(AlertDelivery delivery, CancellationToken ct)
     {
         try
         {
-            if (await catalogue.Webhooks.FindAsync(delivery.WebhookId, ct) is not { Value.Enabled: true } webhook)
-            {
-                var unsent = new DeliveryAttempt(time.GetUtcNow(), Status: null, "not sent: the webhook is disabled or gone", LatencyMs: 0);
-                await store.SaveAsync(delivery with { State = DeliveryState.Failed, Attempts = [.. delivery.Attempts, unsent] }, owner, ct);
-                return;
-            }
-            var attempt = await sender.SendAsync(delivery, webhook.Value, ct);
-            metrics.OnAttempt(attempt.Error is null);
-            var after = After(delivery, attempt);
-            // What was sent is written down even while the gateway stops.
-            await store.SaveAsync(after, owner, CancellationToken.None);
-            if (attempt.Error is { } error)
-            {
-                Log.NotTaken(logger, delivery.Id, delivery.WebhookId, error);
-                errors.Add("webhooks", "delivery_failed", $"{delivery.EventType} to {delivery.WebhookId}: {error}");
-            }
-            if (attempt.Status == StatusCodes.Status410Gone)
-            {
-                await DisableAsync(webhook, "answered 410: gone", ct);
-            }
-            else if (after.State == DeliveryState.Failed && await FailedThroughoutAsync(after, ct))
-            {
-                await DisableAsync(webhook, $"took no message since {Client.Rfc3339Converter.Format(after.CreatedAt)}", ct);
-            }
+            await TryAsync($"message {delivery.Id}", stop => DeliverAsync(delivery, stop), ct);
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
             // Its lease ends, then it is sent by the next life or another replica.
         }
-        catch (Exception e) when (e is AlertStoreUnavailableException or ConfigStoreUnavailableException or ConfigConflictException)
-        {
-            errors.Add("gateway", "alert_store_unavailable", e.Message);
-        }
         finally
         {
             Wake();
+        }
+    }
+
+    async Task DeliverAsync(AlertDelivery delivery, CancellationToken ct)
+    {
+        if (await catalogue.Webhooks.FindAsync(delivery.WebhookId, ct) is not { Value.Enabled: true } webhook)
+        {
+            var unsent = new DeliveryAttempt(time.GetUtcNow(), Status: null, "not sent: the webhook is disabled or gone", LatencyMs: 0);
+            await store.SaveAsync(delivery with { State = DeliveryState.Failed, Attempts = [.. delivery.Attempts, unsent] }, owner, ct);
+            return;
+        }
+        var attempt = await sender.SendAsync(delivery, webhook.Value, ct);
+        metrics.OnAttempt(attempt.Error is null);
+        var after = After(delivery, attempt);
+        // What was sent is written down even while the gateway stops.
+        await store.SaveAsync(after, owner, CancellationToken.None);
+        if (attempt.Error is { } error)
+        {
+            Log.NotTaken(logger, delivery.Id, delivery.WebhookId, error);
+            errors.Add("webhooks", "delivery_failed", $"{delivery.EventType} to {delivery.WebhookId}: {error}");
+        }
+        if (attempt.Status == StatusCodes.Status410Gone)
+        {
+            await DisableAsync(webhook, "answered 410: gone", ct);
+        }
+        else if (after.State == DeliveryState.Failed && await FailedThroughoutAsync(after, ct))
+        {
+            await DisableAsync(webhook, $"took no message since {Client.Rfc3339Converter.Format(after.CreatedAt)}", ct);
         }
     }
 

@@ -3,11 +3,16 @@ using CurateMe.Ledger.Budgets;
 
 namespace CurateMe.Gateway.Alerts;
 
+/// <summary>Money was spent at every node of a path.</summary>
+/// <param name="Day">The day it is charged to, which may be over.</param>
+readonly record struct BudgetSpending(BudgetPath Path, DateOnly Day);
+
 /// <summary>A denial for want of budget.</summary>
-readonly record struct BudgetDenial(BudgetPath Path, HoldOutcome Outcome, string KeyId);
+/// <param name="Day">When it was; the watch may look after midnight.</param>
+readonly record struct BudgetDenial(BudgetPath Path, HoldOutcome Outcome, string KeyId, DateOnly Day);
 
 /// <summary>
-/// What requests leave behind for the watch of budgets: the paths on which money was spent, and denials. A path says each of it once until the watch has
+/// What requests leave behind for the watch of budgets: the paths on which money was spent, and denials. A path says each of it once a day until the watch has
 /// looked, so a request costs a look at its path's marks.
 /// </summary>
 sealed class BudgetSignals
@@ -15,43 +20,48 @@ sealed class BudgetSignals
     /// <summary>Most paths that wait for the watch; of further ones the next request tells.</summary>
     public const int MaxWaiting = 20_000;
 
-    const int Spent = 1;
+    // The marks of a path, for each of two neighbouring days: that money was spent, and at which kind of node over which period a request was denied.
+    const int Days = 2;
+    const int DenialsOfDay = 3 * BudgetPath.MaxNodes;
 
-    readonly ConcurrentQueue<BudgetPath> spent = new();
+    readonly ConcurrentQueue<(BudgetSpending Spending, int Mark)> spent = new();
     readonly ConcurrentQueue<(BudgetDenial Denial, int Mark)> denied = new();
 
     /// <summary>Money was spent at every node of the path.</summary>
-    public void OnSettled(BudgetPath path)
+    /// <param name="day">The day that it is charged to.</param>
+    public void OnSettled(BudgetPath path, DateOnly day)
     {
-        if (!path.TryMark(Spent))
+        var mark = 1 << (day.DayNumber % Days);
+        if (!path.TryMark(mark))
         {
             return;
         }
         if (spent.Count < MaxWaiting)
         {
-            spent.Enqueue(path);
+            spent.Enqueue((new BudgetSpending(path, day), mark));
         }
         else
         {
-            path.Unmark(Spent);
+            path.Unmark(mark);
         }
     }
 
     /// <summary>A request was denied; only what is for want of budget is kept.</summary>
-    public void OnDenied(BudgetPath path, in HoldOutcome outcome, string keyId)
+    /// <param name="day">When it was.</param>
+    public void OnDenied(BudgetPath path, in HoldOutcome outcome, string keyId, DateOnly day)
     {
         if (outcome.Verdict != HoldVerdict.BudgetExceeded || outcome.BlockedAt is not { } node)
         {
             return;
         }
-        var mark = 1 << (1 + (3 * (int)node.Kind) + (int)outcome.BlockedPeriod);
+        var mark = 1 << (Days + (day.DayNumber % Days * DenialsOfDay) + (3 * (int)node.Kind) + (int)outcome.BlockedPeriod);
         if (!path.TryMark(mark))
         {
             return;
         }
         if (denied.Count < MaxWaiting)
         {
-            denied.Enqueue((new BudgetDenial(path, outcome, keyId), mark));
+            denied.Enqueue((new BudgetDenial(path, outcome, keyId, day), mark));
         }
         else
         {
@@ -60,13 +70,13 @@ sealed class BudgetSignals
     }
 
     /// <summary>The paths on which money was spent since the last call.</summary>
-    public IReadOnlyList<BudgetPath> TakeSpent()
+    public IReadOnlyList<BudgetSpending> TakeSpent()
     {
-        List<BudgetPath> taken = [];
-        for (var rest = spent.Count; rest > 0 && spent.TryDequeue(out var path); rest--)
+        List<BudgetSpending> taken = [];
+        for (var rest = spent.Count; rest > 0 && spent.TryDequeue(out var found); rest--)
         {
-            path.Unmark(Spent);
-            taken.Add(path);
+            found.Spending.Path.Unmark(found.Mark);
+            taken.Add(found.Spending);
         }
         return taken;
     }

@@ -12,36 +12,56 @@ namespace CurateMe.Gateway.Alerts;
 
 /// <summary>
 /// Tells of budgets that reach a threshold or are used up. Requests only leave a mark (<see cref="BudgetSignals"/>); every few seconds the counters of the orgs
-/// that spent are read and their nodes compared with the thresholds. Whatever the number of replicas, each crossing is told once: its claim is node, period,
-/// limit and threshold.
+/// that spent are read and their nodes compared with the thresholds, for the day that was charged, and once more when the gateway stops. Whatever the number of
+/// replicas, each crossing is told once: its claim is node, period, limit and threshold.
 /// </summary>
 sealed class BudgetWatch(BudgetSignals signals, ICounterStore counters, WebhookDirectory webhooks, AlertDesk desk, AlertOptions options, ErrorEvents errors, TimeProvider time)
     : PeriodicWork(options.SweepEvery, errors, time)
 {
+    /// <summary>Longest the last look takes, when the gateway stops.</summary>
+    static readonly TimeSpan LastLook = TimeSpan.FromSeconds(5);
+
     protected override Task TurnAsync(CancellationToken ct) => LookAsync(ct);
 
     /// <summary>Looks at what was spent and denied since the last look.</summary>
     public async Task LookAsync(CancellationToken ct)
     {
-        var day = DateOnly.FromDateTime(Time.GetUtcNow().UtcDateTime);
         foreach (var denial in signals.TakeDenied())
         {
-            Tell(denial, day);
+            Tell(denial);
         }
-        foreach (var paths in signals.TakeSpent().GroupBy(static p => p.OrgId, StringComparer.Ordinal))
+        foreach (var spent in signals.TakeSpent().GroupBy(static s => (s.Path.OrgId, s.Day)))
         {
             try
             {
-                await LookAsync(paths.Key, paths, day, ct);
+                await LookAsync(spent.Key.OrgId, spent.Select(static s => s.Path), spent.Key.Day, ct);
             }
-            catch (Exception e) when (e is CounterStoreUnavailableException or ConfigStoreUnavailableException or AlertStoreUnavailableException)
+            catch (Exception e)
             {
-                Errors.Add("gateway", "budget_watch_put_off", $"{paths.Key}: {e.Message}");
-                foreach (var path in paths)
-                {
-                    signals.OnSettled(path);
-                }
+                // Whatever it is, the other orgs are looked at, and this one the next time.
+                PutOff(spent, e);
             }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(LastLook);
+        await LookAsync(limit.Token);
+    }
+
+    void PutOff(IGrouping<(string OrgId, DateOnly Day), BudgetSpending> spent, Exception why)
+    {
+        foreach (var spending in spent)
+        {
+            signals.OnSettled(spending.Path, spending.Day);
+        }
+        if (why is not OperationCanceledException)
+        {
+            Errors.Add("gateway", "budget_watch_put_off", $"{spent.Key.OrgId}: {why.GetType().Name}: {why.Message}");
         }
     }
 
@@ -111,11 +131,11 @@ sealed class BudgetWatch(BudgetSignals signals, ICounterStore counters, WebhookD
         return ancestors;
     }
 
-    void Tell(BudgetDenial denial, DateOnly day)
+    void Tell(BudgetDenial denial)
     {
         var outcome = denial.Outcome;
         var node = outcome.BlockedAt!;
-        var start = AlertData.Start(outcome.BlockedPeriod, day);
+        var start = AlertData.Start(outcome.BlockedPeriod, denial.Day);
         var data = AlertData.Node(node, outcome.BlockedPeriod, start, outcome.BlockedSpent, outcome.BlockedHeld, outcome.BlockedLimit);
         data["key_id"] = denial.KeyId;
         desk.Raise(AlertType.BudgetExceeded, denial.Path.OrgId, node.Field, Claim(node, outcome.BlockedPeriod, start, outcome.BlockedLimit, threshold: null), data);

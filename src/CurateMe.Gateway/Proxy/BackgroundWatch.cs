@@ -58,7 +58,7 @@ sealed class BackgroundWatch(ForwardOptions options, BudgetSignals signals, Time
         }
         finally
         {
-            signals.OnSettled(call.Path);
+            signals.OnSettled(call.Path, call.Hold.Record.Day);
         }
     }
 

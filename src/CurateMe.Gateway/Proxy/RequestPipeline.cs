@@ -157,7 +157,7 @@ sealed class RequestPipeline(
             if (hold is null)
             {
                 var principal = exchange.Principal!;
-                signals.OnDenied(principal.Path, in outcome, principal.KeyId);
+                signals.OnDenied(principal.Path, in outcome, principal.KeyId, DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime));
                 throw Admission.Denied(in outcome, plan.Wish, plan.Quote, plan.Facts);
             }
             return hold;
@@ -201,7 +201,7 @@ sealed class RequestPipeline(
     void OnEnded(Exchange exchange, Admitted admitted)
     {
         var (principal, record) = (exchange.Principal!, admitted.Hold.Record);
-        signals.OnSettled(admitted.Path);
+        signals.OnSettled(admitted.Path, record.Day);
         pulses.OnSettled(principal, record);
         queue.OnEnded(principal);
         if (record.Status != RecordStatus.Held)

@@ -9,16 +9,19 @@ namespace CurateMe.Gateway.Alerts;
 /// </summary>
 sealed class NetworkGuard(AlertOptions options)
 {
-    // What is not the public internet: IANA's special-purpose registries.
+    // What is not the public internet: IANA's special-purpose registries, and the address at which Azure's machines find their host.
     static readonly IPNetwork[] Refused =
     [
         .. new[]
         {
             "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24",
-            "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-            "::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+            "168.63.129.16/32", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+            "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
         }.Select(static text => IPNetwork.Parse(text)),
     ];
+
+    // All that was ever given out of IPv6: whatever is beside it leads nowhere or inside, known or not.
+    static readonly IPNetwork GlobalUnicast = IPNetwork.Parse("2000::/3");
 
     static readonly IPNetwork Nat64 = IPNetwork.Parse("64:ff9b::/96");
 
@@ -33,7 +36,7 @@ sealed class NetworkGuard(AlertOptions options)
         {
             return IsPublic(new IPAddress(address.GetAddressBytes().AsSpan(12)));
         }
-        return address.AddressFamily is AddressFamily.InterNetwork or AddressFamily.InterNetworkV6 && !Refused.Any(network => network.Contains(address));
+        return (address.AddressFamily == AddressFamily.InterNetwork || GlobalUnicast.Contains(address)) && !Refused.Any(network => network.Contains(address));
     }
 
     public bool Allows(IPAddress address) => options.AllowPrivateNetworks || IsPublic(address);

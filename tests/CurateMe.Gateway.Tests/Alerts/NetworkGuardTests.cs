@@ -35,6 +35,10 @@ public sealed class NetworkGuardTests
     [InlineData("fec0::1")]
     [InlineData("ff02::1")]
     [InlineData("2001:db8::1")]
+    [InlineData("::ffff:0:10.0.0.1")]
+    [InlineData("4000::1")]
+    [InlineData("168.63.129.16")]
+    [InlineData("::ffff:168.63.129.16")]
     public void Address_NotOnThePublicInternet_IsRefused(string address) => Assert.False(NetworkGuard.IsPublic(IPAddress.Parse(address)));
 
     [Theory]

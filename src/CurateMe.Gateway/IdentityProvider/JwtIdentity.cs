@@ -56,7 +56,7 @@ sealed class JwtIdentity : IDisposable
             RequireExpirationTime = true,
             ClockSkew = ClockSkew,
             ConfigurationManager = new ConfigurationManager<OpenIdConnectConfiguration>(options.MetadataAddress.ToString(), retriever, documents) { RefreshInterval = RefreshInterval },
-            LifetimeValidator = (from, to, _, _) => to is { } end && time.GetUtcNow().UtcDateTime is var now && now < end + ClockSkew && !(now < from - ClockSkew),
+            LifetimeValidator = (from, to, _, _) => to is { } end && time.GetUtcNow().UtcDateTime is var now && now - ClockSkew < end && !(now + ClockSkew < from),
             // The issuer is the configured one, whatever the provider's document says.
             IssuerValidator = (issuer, _, _) => issuer == options.Issuer ? issuer : throw new SecurityTokenInvalidIssuerException(),
         };

@@ -219,6 +219,21 @@ public sealed class JwtTests
         await AlertRig.UntilAsync(() => StatusAsync(rig, provider.Token(provider.Claims())), status => status == 200, "the new name of the key is known");
     }
 
+    [Theory]
+    [InlineData("exp", 253_402_300_799)]
+    [InlineData("exp", 253_402_300_770)]
+    [InlineData("nbf", -62_135_596_800)]
+    public async Task Time_AtTheEndOfTheCalendar_IsATime(string claim, long seconds)
+    {
+        await using var provider = await Provider.StartAsync();
+        await using var rig = await StartAsync(provider);
+        var claims = provider.Claims();
+        claims[claim] = seconds;
+        Assert.Equal(200, await StatusAsync(rig, provider.Token(claims)));
+        using var answer = await rig.Http.PostAsJsonAsync("/dashboard/session", new { token = provider.Token(claims) });
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
     [Fact]
     public async Task Provider_ThatIsAway_RefusesItsTokensOnly()
     {

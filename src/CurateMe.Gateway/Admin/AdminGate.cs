@@ -67,7 +67,7 @@ sealed class AdminGate(AdminOptions options, IConfigStore store, DashboardSessio
         }
         if (provider is not null && JwtIdentity.LooksLikeOne(secret))
         {
-            return await provider.ValidateAsync(secret);
+            return await provider.ValidateAsync(secret, ct);
         }
         return secret.StartsWith(Secret.AdminPrefix, StringComparison.Ordinal)
             && await Tokens.LookupAsync(hash.ToString(), ct) is { Value: var token }

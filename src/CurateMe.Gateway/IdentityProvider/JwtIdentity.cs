@@ -3,28 +3,18 @@ using CurateMe.Client;
 using CurateMe.Gateway.Admin;
 using CurateMe.Ledger.Errors;
 using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Protocols;
-using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
 
 namespace CurateMe.Gateway.IdentityProvider;
 
 /// <summary>
 /// Tells who a token of the identity provider stands for: signed by one of its keys with an asymmetric algorithm, by this issuer, for this audience, within its
-/// time, and with a claim that gives a role here. Keys are fetched when they are first needed and again when a token names one that is not known, at
-/// most every <see cref="RefreshInterval"/>.
+/// time, and with a claim that gives a role here.
 /// </summary>
 sealed class JwtIdentity : IDisposable
 {
-    /// <summary>Least between two fetches of the provider's keys.</summary>
-    public static readonly TimeSpan RefreshInterval = TimeSpan.FromSeconds(10);
-
     /// <summary>How far the provider's clock may be off.</summary>
     public static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
-
-    /// <summary>Longest a fetch takes, and largest document.</summary>
-    static readonly TimeSpan FetchTimeout = TimeSpan.FromSeconds(10);
-    const int MaxDocumentBytes = 1 << 20;
 
     const int MaxNameLength = 120;
 
@@ -37,16 +27,14 @@ sealed class JwtIdentity : IDisposable
 
     readonly JwtOptions options;
     readonly ErrorEvents errors;
-    readonly HttpClient http;
+    readonly SigningKeys keys;
     readonly JsonWebTokenHandler handler = new() { MaximumTokenSizeInBytes = AdminOptions.MaxTokenLength, MapInboundClaims = false };
     readonly TokenValidationParameters rules;
 
     public JwtIdentity(JwtOptions options, ErrorEvents errors, TimeProvider time)
     {
         (this.options, this.errors) = (options, errors);
-        http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) }) { Timeout = FetchTimeout, MaxResponseContentBufferSize = MaxDocumentBytes };
-        var documents = new HttpDocumentRetriever(http) { RequireHttps = options.MetadataAddress.Scheme == "https" };
-        IConfigurationRetriever<OpenIdConnectConfiguration> retriever = options.JwksAddress is null ? new OpenIdConnectConfigurationRetriever() : new KeysRetriever();
+        keys = new SigningKeys(options, errors, time);
         rules = new TokenValidationParameters
         {
             ValidIssuer = options.Issuer,
@@ -55,7 +43,6 @@ sealed class JwtIdentity : IDisposable
             RequireSignedTokens = true,
             RequireExpirationTime = true,
             ClockSkew = ClockSkew,
-            ConfigurationManager = new ConfigurationManager<OpenIdConnectConfiguration>(options.MetadataAddress.ToString(), retriever, documents) { RefreshInterval = RefreshInterval },
             LifetimeValidator = (from, to, _, _) => to is { } end && time.GetUtcNow().UtcDateTime is var now && now - ClockSkew < end && !(now + ClockSkew < from),
             // The issuer is the configured one, whatever the provider's document says.
             IssuerValidator = (issuer, _, _) => issuer == options.Issuer ? issuer : throw new SecurityTokenInvalidIssuerException(),
@@ -66,9 +53,13 @@ sealed class JwtIdentity : IDisposable
     public static bool LooksLikeOne(string token) => token.StartsWith("eyJ", StringComparison.Ordinal) && token.Count(static c => c == '.') == 2;
 
     /// <summary>Who has this token; null when it opens nothing.</summary>
-    public async Task<Identity?> ValidateAsync(string token)
+    public async Task<Identity?> ValidateAsync(string token, CancellationToken ct)
     {
-        var checkedToken = await handler.ValidateTokenAsync(token, rules);
+        if (await CheckAsync(token, ct) is not { } checkedToken)
+        {
+            errors.Add("identity", "jwt_refused", "the provider's keys are not known");
+            return null;
+        }
         if (!checkedToken.IsValid)
         {
             // Its own words may quote the token.
@@ -95,7 +86,25 @@ sealed class JwtIdentity : IDisposable
         return new Identity(new Actor(name, role, org), ExpiresAt: End(jwt));
     }
 
-    public void Dispose() => http.Dispose();
+    public void Dispose() => keys.Dispose();
+
+    // Null while the provider never gave its keys.
+    async Task<TokenValidationResult?> CheckAsync(string token, CancellationToken ct)
+    {
+        if (await keys.CurrentAsync(ct) is not { } current)
+        {
+            return null;
+        }
+        var found = await CheckAsync(token, current);
+        return found.Exception is SecurityTokenInvalidSignatureException && await keys.NewerAsync(current, ct) is { } newer ? await CheckAsync(token, newer) : found;
+    }
+
+    Task<TokenValidationResult> CheckAsync(string token, SigningKeys.Published published)
+    {
+        var withKeys = rules.Clone();
+        withKeys.IssuerSigningKeys = published.Keys;
+        return handler.ValidateTokenAsync(token, withKeys);
+    }
 
     static DateTimeOffset End(JsonWebToken jwt) => new(jwt.ValidTo, TimeSpan.Zero);
 
@@ -140,20 +149,5 @@ sealed class JwtIdentity : IDisposable
             JsonValueKind.Array => [.. value.EnumerateArray().Where(static v => v.ValueKind == JsonValueKind.String).Select(static v => v.GetString()!)],
             _ => [],
         };
-    }
-
-    /// <summary>Reads keys where the provider has only those.</summary>
-    sealed class KeysRetriever : IConfigurationRetriever<OpenIdConnectConfiguration>
-    {
-        public async Task<OpenIdConnectConfiguration> GetConfigurationAsync(string address, IDocumentRetriever retriever, CancellationToken cancel)
-        {
-            var keys = new JsonWebKeySet(await retriever.GetDocumentAsync(address, cancel));
-            var configuration = new OpenIdConnectConfiguration { JsonWebKeySet = keys };
-            foreach (var key in keys.GetSigningKeys())
-            {
-                configuration.SigningKeys.Add(key);
-            }
-            return configuration;
-        }
     }
 }

@@ -6,7 +6,9 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CurateMe.Client;
+using CurateMe.Gateway.IdentityProvider;
 using CurateMe.Gateway.Tests.Alerts;
+using CurateMe.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -22,7 +24,7 @@ sealed class Provider : IAsyncDisposable
     public const string Audience = "curateme-gateway";
 
     readonly WebApplication app;
-    readonly RSA rsa = RSA.Create(2048);
+    RSA rsa = RSA.Create(2048);
     int fetches;
 
     Provider(WebApplication app) => this.app = app;
@@ -31,6 +33,9 @@ sealed class Provider : IAsyncDisposable
 
     /// <summary>How often the keys were fetched.</summary>
     public int Fetches => Volatile.Read(ref fetches);
+
+    /// <summary>Whether it answers 500 when it is asked for its keys.</summary>
+    public bool Failing { get; set; }
 
     /// <summary>The name under which the one key is published.</summary>
     public string KeyId { get; set; } = "key-1";
@@ -46,6 +51,10 @@ sealed class Provider : IAsyncDisposable
         app.MapGet("/keys", () =>
         {
             Interlocked.Increment(ref provider.fetches);
+            if (provider.Failing)
+            {
+                return Results.StatusCode(500);
+            }
             var key = provider.rsa.ExportParameters(includePrivateParameters: false);
             return Results.Text(
                 $$"""{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"{{provider.KeyId}}","n":"{{WebEncoders.Base64UrlEncode(key.Modulus!)}}","e":"{{WebEncoders.Base64UrlEncode(key.Exponent!)}}"}]}""", "application/json");
@@ -64,6 +73,13 @@ sealed class Provider : IAsyncDisposable
             claims["org_id"] = org;
         }
         return claims;
+    }
+
+    /// <summary>Signs by another key from here on, under another name; the former one is withdrawn.</summary>
+    public void ChangeKey(string name)
+    {
+        rsa.Dispose();
+        (rsa, KeyId) = (RSA.Create(2048), name);
     }
 
     public string Token(JsonObject claims, string alg = "RS256", string? kid = null)
@@ -219,6 +235,29 @@ public sealed class JwtTests
         await AlertRig.UntilAsync(() => StatusAsync(rig, provider.Token(provider.Claims())), status => status == 200, "the new name of the key is known");
     }
 
+    [Fact]
+    public async Task Keys_UnderANewName_OpenAtTheFirstToken_ThoseWithdrawnNoLonger()
+    {
+        await using var provider = await Provider.StartAsync();
+        await using var rig = await StartAsync(provider);
+        var former = provider.Token(provider.Claims());
+        Assert.Equal(200, await StatusAsync(rig, former));
+        provider.ChangeKey("key-2");
+        Assert.Equal(200, await StatusAsync(rig, provider.Token(provider.Claims())));
+        Assert.Equal(401, await StatusAsync(rig, former));
+    }
+
+    [Fact]
+    public async Task Provider_ThatFails_IsNotAskedForEveryToken()
+    {
+        await using var provider = await Provider.StartAsync();
+        await using var rig = await StartAsync(provider);
+        provider.Failing = true;
+        var token = provider.Token(provider.Claims());
+        Assert.All(await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => StatusAsync(rig, token))), status => Assert.Equal(401, status));
+        Assert.InRange(provider.Fetches, 1, 5);
+    }
+
     [Theory]
     [InlineData("exp", 253_402_300_799)]
     [InlineData("exp", 253_402_300_770)]
@@ -243,6 +282,39 @@ public sealed class JwtTests
         await provider.DisposeAsync();
         Assert.Equal(401, await StatusAsync(rig, token));
         Assert.Equal(200, await StatusAsync(rig, AlertRig.Token, "/api/v1/admin/orgs"));
+    }
+
+    [Fact]
+    public async Task Keys_ThatAreKnown_StayWhileTheProviderIsAway()
+    {
+        await using var provider = await Provider.StartAsync();
+        await using var rig = await StartAsync(provider);
+        var token = provider.Token(provider.Claims());
+        Assert.Equal(200, await StatusAsync(rig, token));
+        provider.Failing = true;
+        Assert.Equal(401, await StatusAsync(rig, provider.Token(provider.Claims(), kid: "unknown") + "x"));
+        Assert.Equal(2, provider.Fetches);
+        Assert.Equal(200, await StatusAsync(rig, token));
+        Assert.Contains((await rig.Admin().ListErrorsAsync("identity")).Data, e => e.Code == "keys_not_fetched" && e.LastMessage.StartsWith(provider.Issuer, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Keys_OfAnHour_AreFetchedBesideTheRequests()
+    {
+        await using var provider = await Provider.StartAsync();
+        var time = new TestClock(TimeProvider.System.GetUtcNow());
+        using var keys = new SigningKeys(
+            new JwtOptions { Issuer = provider.Issuer, Audience = Provider.Audience, MetadataAddress = new Uri("http://127.0.0.1:1/"), JwksAddress = new Uri(provider.Issuer + "/keys"), Roles = new Dictionary<string, AdminRole>(), Orgs = new Dictionary<string, string>() },
+            new CurateMe.Ledger.Errors.ErrorEvents(time), time);
+        var first = await keys.CurrentAsync(default);
+        Assert.Equal("key-1", Assert.Single(first!.Keys).KeyId);
+        time.Advance(SigningKeys.Life - TimeSpan.FromSeconds(1));
+        Assert.Same(first, await keys.CurrentAsync(default));
+        provider.ChangeKey("key-2");
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Same(first, await keys.CurrentAsync(default));
+        await Poll.UntilAsync(async () => (await keys.CurrentAsync(default))!.Keys[0].KeyId == "key-2", "the keys that are published now");
+        Assert.Equal(2, provider.Fetches);
     }
 
     [Fact]

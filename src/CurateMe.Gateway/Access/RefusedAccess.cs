@@ -23,6 +23,9 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
 
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
+    /// <summary>Most networks of one key in an hour that are told of: who has stolen a key has any number, and each would be an event of its org.</summary>
+    public const int MaxToldOfKey = 10;
+
     /// <summary>Characters of one of our keys that are kept: its kind and four more.</summary>
     const int PrefixLength = 10;
 
@@ -33,6 +36,8 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
     readonly Dictionary<Source, LinkedListNode<Entry>> entries = [];
     readonly LinkedList<Entry> byLast = new();
     readonly Dictionary<string, Burst> bursts = new(StringComparer.Ordinal);
+    readonly Dictionary<string, HashSet<string>> notAllowed = new(StringComparer.Ordinal);
+    long notAllowedHour;
     Burst all;
 
     readonly record struct Source(string Address, string Prefix, string Code, string? OrgId, string? KeyId);
@@ -47,10 +52,10 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
     {
         var address = AddressOf(http);
         Count(new Source(address, PrefixOf(PresentedKey.Find(http.Request, out _)), code.Code, principal?.OrgId, principal?.KeyId));
-        if (principal is not null && code == ErrorCode.IpNotAllowed)
+        if (principal is not null && code == ErrorCode.IpNotAllowed && ClientNetwork.Of(address) is var network && MayTell(principal.KeyId, network))
         {
             var data = new JsonObject { ["kind"] = "ip_not_allowed", ["key_id"] = principal.KeyId, ["address"] = address };
-            desk.Raise(AlertType.AccessAnomaly, principal.OrgId, $"key:{principal.KeyId}", $"{principal.KeyId}:{address}:ip_not_allowed", data);
+            desk.Raise(AlertType.AccessAnomaly, principal.OrgId, $"key:{principal.KeyId}", $"{principal.KeyId}:{network}:ip_not_allowed", data);
         }
     }
 
@@ -118,6 +123,27 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
         }
     }
 
+    // Whether the network is among the first ones that the key came from in this hour.
+    bool MayTell(string keyId, string network)
+    {
+        var hour = Hour(time.GetUtcNow());
+        lock (gate)
+        {
+            if (hour != notAllowedHour)
+            {
+                notAllowed.Clear();
+                notAllowedHour = hour;
+            }
+            if (!notAllowed.TryGetValue(keyId, out var networks))
+            {
+                notAllowed.Add(keyId, networks = new HashSet<string>(StringComparer.Ordinal));
+            }
+            return networks.Contains(network) || (networks.Count < MaxToldOfKey && networks.Add(network));
+        }
+    }
+
+    static long Hour(DateTimeOffset at) => at.UtcTicks / TimeSpan.TicksPerHour;
+
     int CountBurst(string address)
     {
         if (!bursts.ContainsKey(address) && bursts.Count >= MaxSources)
@@ -136,7 +162,7 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
 
     void Tell(string? address, int count, DateTimeOffset now)
     {
-        var hour = (now.UtcTicks / TimeSpan.TicksPerHour).ToString(CultureInfo.InvariantCulture);
+        var hour = Hour(now).ToString(CultureInfo.InvariantCulture);
         var data = new JsonObject { ["kind"] = "unknown_keys", ["address"] = address, ["attempts"] = count, ["window_seconds"] = (int)Window.TotalSeconds };
         desk.Raise(AlertType.AccessAnomaly, orgId: null, address is null ? "gateway" : $"address:{address}", $"unknown_keys:{address}:{hour}", data);
     }

@@ -1,8 +1,7 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using CurateMe.Client;
+using CurateMe.Gateway.Access;
 using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Proxy;
@@ -94,8 +93,8 @@ sealed partial class KeyGuard(
     {
         var (principal, record) = (suspect.Principal, suspect.Record);
         var page = await ledger.QueryAsync(new UsageQuery { OrgId = principal.OrgId, KeyId = principal.KeyId, To = record.Timestamp, Limit = AddressHistory }, ct);
-        var usual = page.Records.Where(static r => r.ClientIp is not null).Select(static r => Network(r.ClientIp!)).ToHashSet(StringComparer.Ordinal);
-        var here = Network(record.ClientIp!);
+        var usual = page.Records.Where(static r => r.ClientIp is not null).Select(static r => ClientNetwork.Of(r.ClientIp!)).ToHashSet(StringComparer.Ordinal);
+        var here = ClientNetwork.Of(record.ClientIp!);
         if (usual.Count is 0 or > MaxUsualAddresses || usual.Contains(here))
         {
             return;
@@ -108,26 +107,6 @@ sealed partial class KeyGuard(
             ["addresses_before"] = usual.Count,
             ["request_id"] = record.Id.ToString(),
         });
-    }
-
-    // Machines change the lower half of their IPv6 address by themselves.
-    static string Network(string address)
-    {
-        if (!IPAddress.TryParse(address, out var parsed))
-        {
-            return address;
-        }
-        if (parsed.IsIPv4MappedToIPv6)
-        {
-            return parsed.MapToIPv4().ToString();
-        }
-        if (parsed.AddressFamily != AddressFamily.InterNetworkV6)
-        {
-            return address;
-        }
-        var bytes = parsed.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes).ToString();
     }
 
     // The figures of a spike; null when it is none.

@@ -79,6 +79,22 @@ public sealed class RefusedAccessTests
     }
 
     [Fact]
+    public async Task Key_FromAnyNumberOfAddressesNotOnItsList_IsToldOfSome()
+    {
+        await using var rig = await AlertRig.StartAsync();
+        var key = await rig.KeyAsync(limits: k => k with { IpAllowlist = ["10.0.0.0/8"] });
+        for (var i = 1; i <= 15; i++)
+        {
+            using var elsewhere = From(rig, $"127.0.1.{i}");
+            Assert.Equal("ip_not_allowed", (await rig.AskAsync(key, http: elsewhere)).Code);
+        }
+        await rig.Admin("org_test").DisableKeyAsync("key_test");
+        var told = await AlertRig.UntilAsync(async () => (await rig.Admin("org_test").ListAlertsAsync()).Data, a => a.Any(e => e.Type == AlertType.KeyDisabled), "what was raised last");
+        Assert.Equal(10, told.Count(a => a.Type == AlertType.AccessAnomaly));
+        Assert.Equal(15, (await rig.Admin("org_test").ListRefusedAccessAsync()).Data.Count);
+    }
+
+    [Fact]
     public async Task Key_FromAnAddressWhereItNeverWas_IsToldOnce()
     {
         await using var rig = await AlertRig.StartAsync();

@@ -22,8 +22,14 @@ sealed partial class WebhookPost(
     AlertDesk desk, IAlertStore store, WebhookDirectory directory, WebhookSender sender, ApprovalLinks links, Catalogue catalogue, AlertOptions options, ErrorEvents errors, AlertMetrics metrics, TimeProvider time, ILogger<WebhookPost> logger)
     : BackgroundService
 {
-    /// <summary>Most messages on their way at once.</summary>
-    public const int MaxSending = 32;
+    /// <summary>Most messages on their way at once; all webhooks of an org have not as many.</summary>
+    public const int MaxSending = 512;
+
+    /// <summary>Most messages on their way to one webhook, so that a receiver that does not answer holds up no other.</summary>
+    public const int MaxSendingToOne = 8;
+
+    // Whoever has no more than half of its messages on their way may be given as many again.
+    const int TakenAtOnce = MaxSendingToOne / 2;
 
     /// <summary>Most events of one org, and deliveries of one webhook, that are kept.</summary>
     public const int MaxEvents = 50_000;
@@ -36,7 +42,7 @@ sealed partial class WebhookPost(
 
     readonly string owner = RequestId.New(time.GetUtcNow()).ToString();
     readonly SemaphoreSlim wake = new(0, 1);
-    readonly Dictionary<string, Task> sending = new(StringComparer.Ordinal);
+    readonly Dictionary<string, (string Webhook, Task Done)> sending = new(StringComparer.Ordinal);
     long trimmedAt = time.GetTimestamp();
 
     // Longer than any attempt, so that nobody sends a message that is still being sent.
@@ -72,7 +78,7 @@ sealed partial class WebhookPost(
         {
         }
         desk.Stored -= Wake;
-        await Task.WhenAll([storing, .. sending.Values]);
+        await Task.WhenAll([storing, .. sending.Values.Select(static s => s.Done)]);
     }
 
     async Task RoundAsync(CancellationToken ct)
@@ -178,22 +184,25 @@ sealed partial class WebhookPost(
 
     async Task<bool> SendDueAsync(CancellationToken ct)
     {
-        foreach (var done in sending.Where(static s => s.Value.IsCompleted).Select(static s => s.Key).ToList())
+        foreach (var done in sending.Where(static s => s.Value.Done.IsCompleted).Select(static s => s.Key).ToList())
         {
             sending.Remove(done);
         }
-        var room = MaxSending - sending.Count;
-        if (room == 0)
+        var most = Math.Min(TakenAtOnce, MaxSending - sending.Count);
+        if (most == 0)
         {
-            await Task.WhenAny(sending.Values).WaitAsync(ct);
-            return true;
+            // The next one that is done wakes it.
+            return false;
         }
-        var due = await store.TakeDueAsync(owner, time.GetUtcNow(), Lease, room, ct);
+        string[] busy = [.. sending.Values.CountBy(static s => s.Webhook).Where(static w => w.Value > TakenAtOnce).Select(static w => w.Key)];
+        var due = await store.TakeDueAsync(owner, time.GetUtcNow(), Lease, most, busy, ct);
         foreach (var delivery in due)
         {
-            sending[delivery.Id] = Task.Run(() => TryDeliverAsync(delivery, ct), CancellationToken.None);
+            var done = Task.Run(() => TryDeliverAsync(delivery, ct), CancellationToken.None);
+            _ = done.ContinueWith(_ => Wake(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            sending[delivery.Id] = (delivery.WebhookId, done);
         }
-        return due.Count == room;
+        return due.Count == most;
     }
 
     async Task TryDeliverAsync(AlertDelivery delivery, CancellationToken ct)
@@ -205,10 +214,6 @@ sealed partial class WebhookPost(
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
             // Its lease ends, then it is sent by the next life or another replica.
-        }
-        finally
-        {
-            Wake();
         }
     }
 

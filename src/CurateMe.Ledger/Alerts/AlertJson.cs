@@ -3,9 +3,10 @@ using System.Text.Json.Serialization;
 
 namespace CurateMe.Ledger.Alerts;
 
-/// <summary>How deliveries are stored.</summary>
+/// <summary>How deliveries are stored, and lists of webhooks handed to SQLite.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(AlertDelivery))]
+[JsonSerializable(typeof(IReadOnlyCollection<string>))]
 sealed partial class AlertJson : JsonSerializerContext
 {
     public static string Text(AlertDelivery delivery) => JsonSerializer.Serialize(delivery, Default.AlertDelivery);

@@ -22,8 +22,9 @@ public interface IAlertStore : IAsyncDisposable
     /// <summary>Stores the deliveries of an event, those with a known id left as they are, then marks the event as spread.</summary>
     Task SpreadAsync(string eventId, IReadOnlyList<AlertDelivery> deliveries, CancellationToken ct);
 
-    /// <summary>Takes deliveries that are due; nobody else is given them until <paramref name="lease"/> is over.</summary>
-    Task<IReadOnlyList<AlertDelivery>> TakeDueAsync(string owner, DateTimeOffset now, TimeSpan lease, int limit, CancellationToken ct);
+    /// <summary>Takes deliveries that are due, the longest due first; nobody else is given them until <paramref name="lease"/> is over.</summary>
+    /// <param name="except">Webhooks of which none are taken.</param>
+    Task<IReadOnlyList<AlertDelivery>> TakeDueAsync(string owner, DateTimeOffset now, TimeSpan lease, int limit, IReadOnlyCollection<string> except, CancellationToken ct);
 
     /// <summary>Stores how a delivery that was taken stands, and ends the lease.</summary>
     /// <returns>False when the lease is another's by now; nothing is stored then.</returns>

@@ -81,16 +81,18 @@ public sealed class MongoAlertStore : IAlertStore
             return Update(session, Events, new Bson { { "_id", eventId } }, new Bson { { "spread", true } });
         }, ct);
 
-    public Task<IReadOnlyList<AlertDelivery>> TakeDueAsync(string owner, DateTimeOffset now, TimeSpan lease, int limit, CancellationToken ct) => RunAsync<IReadOnlyList<AlertDelivery>>(
+    public Task<IReadOnlyList<AlertDelivery>> TakeDueAsync(string owner, DateTimeOffset now, TimeSpan lease, int limit, IReadOnlyCollection<string> except, CancellationToken ct) => RunAsync<IReadOnlyList<AlertDelivery>>(
         session =>
         {
             List<AlertDelivery> taken = [];
+            var due = new Bson { { "state", (int)DeliveryState.Pending }, { "next_at", new Bson { { "$lte", now } } }, { "leased_until", new Bson { { "$lte", now } } } }
+                .With("webhook_id", except.Count == 0 ? null : new Bson { { "$nin", except } });
             while (taken.Count < limit)
             {
                 var reply = session.Write(new Bson
                 {
                     { "findAndModify", Deliveries },
-                    { "query", new Bson { { "state", (int)DeliveryState.Pending }, { "next_at", new Bson { { "$lte", now } } }, { "leased_until", new Bson { { "$lte", now } } } } },
+                    { "query", due },
                     { "sort", new Bson { { "next_at", 1 } } },
                     { "update", new Bson { { "$set", new Bson { { "owner", owner }, { "leased_until", now + lease } } } } },
                     { "new", true },

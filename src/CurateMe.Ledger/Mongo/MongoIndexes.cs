@@ -54,7 +54,7 @@ internal static class MongoIndexes
     internal static bool OfAlerts(MongoSession session)
     {
         Make(session, MongoAlertStore.Events, Index("claim", unique: true, "claim"), Index("org", unique: false, "org_id", "_id"), Index("spread", unique: false, "spread", "_id"));
-        Make(session, MongoAlertStore.Deliveries, Index("webhook", unique: false, "webhook_id", "_id"), Index("due", unique: false, "state", "next_at"));
+        Make(session, MongoAlertStore.Deliveries, Index("webhook", unique: false, "webhook_id", "_id"), Index("due_of", unique: false, "state", "next_at", "webhook_id", "leased_until"));
         return true;
     }
 

@@ -26,7 +26,10 @@ sealed class AwayAlerts(string directory) : IAlertStore
     public Task<IReadOnlyList<AlertEvent>> EventsAsync(AlertQuery query, CancellationToken ct) => There().EventsAsync(query, ct);
     public Task<IReadOnlyList<AlertEvent>> UnspreadAsync(int limit, CancellationToken ct) => There().UnspreadAsync(limit, ct);
     public Task SpreadAsync(string eventId, IReadOnlyList<AlertDelivery> deliveries, CancellationToken ct) => There().SpreadAsync(eventId, deliveries, ct);
-    public Task<IReadOnlyList<AlertDelivery>> TakeDueAsync(string owner, DateTimeOffset now, TimeSpan lease, int limit, CancellationToken ct) => There().TakeDueAsync(owner, now, lease, limit, ct);
+    public Task<IReadOnlyList<AlertDelivery>> TakeDueAsync(string owner, DateTimeOffset now, TimeSpan lease, int limit, IReadOnlyCollection<string> except, CancellationToken ct) =>
+        There().TakeDueAsync(owner, now, lease, limit, except, ct);
+
+
     public Task<bool> SaveAsync(AlertDelivery delivery, string owner, CancellationToken ct) => There().SaveAsync(delivery, owner, ct);
     public Task<AlertDelivery?> DeliveryAsync(string id, CancellationToken ct) => There().DeliveryAsync(id, ct);
     public Task<IReadOnlyList<AlertDelivery>> DeliveriesAsync(string webhookId, string? beforeId, int limit, CancellationToken ct) => There().DeliveriesAsync(webhookId, beforeId, limit, ct);

@@ -90,26 +90,35 @@ public abstract class AlertStoreContract : IAsyncLifetime
     {
         await using var other = await OpenAsync();
         await Store.SpreadAsync("evt", [.. Enumerable.Range(1, 30).Select(i => Delivery(i)), Delivery(31, due: 10)], Ct);
-        var taken = await Task.WhenAll(Enumerable.Range(0, 10).Select(i => (i % 2 == 0 ? Store : other).TakeDueAsync($"owner {i}", Start, Lease, 5, Ct)));
+        var taken = await Task.WhenAll(Enumerable.Range(0, 10).Select(i => (i % 2 == 0 ? Store : other).TakeDueAsync($"owner {i}", Start, Lease, 5, [], Ct)));
         Assert.Equal(30, taken.Sum(t => t.Count));
         Assert.Equal(30, taken.SelectMany(t => t).Select(d => d.Id).Distinct().Count());
-        Assert.Empty(await Store.TakeDueAsync("late", Start, Lease, 5, Ct));
+        Assert.Empty(await Store.TakeDueAsync("late", Start, Lease, 5, [], Ct));
+    }
+
+    [Fact]
+    public async Task TakeDue_LeavesOutTheWebhooksNamed_TheLongestDueFirst()
+    {
+        await Store.SpreadAsync("evt", [Delivery(1), Delivery(2, "wh_b", due: 2), Delivery(3, "wh_b", due: 1), Delivery(4, "wh_c\"", due: 3), Delivery(5, "wh_c\"", due: 4), Delivery(6, "wh_d", due: 5)], Ct);
+        Assert.Equal(["dlv_003"], (await Store.TakeDueAsync("a", Start.AddMinutes(5), Lease, 1, ["wh_a", "wh_c\""], Ct)).Select(d => d.Id));
+        Assert.Equal(["dlv_002", "dlv_004"], (await Store.TakeDueAsync("a", Start.AddMinutes(5), Lease, 2, ["wh_a"], Ct)).Select(d => d.Id).Order());
+        Assert.Equal(["dlv_001", "dlv_005", "dlv_006"], (await Store.TakeDueAsync("a", Start.AddMinutes(5), Lease, 9, ["wh_b"], Ct)).Select(d => d.Id).Order());
     }
 
     [Fact]
     public async Task Save_AfterTheLeaseWentToAnother_StoresNothing()
     {
         await Store.SpreadAsync("evt", [Delivery(1)], Ct);
-        var mine = Assert.Single(await Store.TakeDueAsync("a", Start, Lease, 5, Ct));
-        Assert.Single(await Store.TakeDueAsync("b", Start + Lease, Lease, 5, Ct));
+        var mine = Assert.Single(await Store.TakeDueAsync("a", Start, Lease, 5, [], Ct));
+        Assert.Single(await Store.TakeDueAsync("b", Start + Lease, Lease, 5, [], Ct));
         Assert.False(await Store.SaveAsync(mine with { State = DeliveryState.Delivered }, "a", Ct));
         var retry = mine with { NextAt = Start.AddMinutes(5), Attempts = [new DeliveryAttempt(Start, 500, "said 500", 12)] };
         Assert.True(await Store.SaveAsync(retry, "b", Ct));
-        Assert.Empty(await Store.TakeDueAsync("a", Start.AddMinutes(4), Lease, 5, Ct));
-        var again = Assert.Single(await Store.TakeDueAsync("a", Start.AddMinutes(5), Lease, 5, Ct));
+        Assert.Empty(await Store.TakeDueAsync("a", Start.AddMinutes(4), Lease, 5, [], Ct));
+        var again = Assert.Single(await Store.TakeDueAsync("a", Start.AddMinutes(5), Lease, 5, [], Ct));
         Assert.Equal(new DeliveryAttempt(Start, 500, "said 500", 12), Assert.Single(again.Attempts));
         Assert.True(await Store.SaveAsync(again with { State = DeliveryState.Delivered }, "a", Ct));
-        Assert.Empty(await Store.TakeDueAsync("a", Start.AddDays(1), Lease, 5, Ct));
+        Assert.Empty(await Store.TakeDueAsync("a", Start.AddDays(1), Lease, 5, [], Ct));
     }
 
     [Fact]

@@ -262,9 +262,26 @@ sealed partial class WebhookPost(
     }
 
     // Whether the webhook took nothing while this delivery was tried for all of its time.
-    async Task<bool> FailedThroughoutAsync(AlertDelivery failed, CancellationToken ct) =>
-        failed.EventType != EventMessage.TestType
-        && !(await store.DeliveriesAsync(failed.WebhookId, beforeId: null, IAlertStore.MaxLimit, ct)).Any(d => d.State == DeliveryState.Delivered && d.Attempts[^1].At >= failed.CreatedAt);
+    async Task<bool> FailedThroughoutAsync(AlertDelivery failed, CancellationToken ct)
+    {
+        if (failed.EventType == EventMessage.TestType)
+        {
+            return false;
+        }
+        for (string? before = null; ;)
+        {
+            var page = await store.DeliveriesAsync(failed.WebhookId, before, IAlertStore.MaxLimit, ct);
+            if (page.Any(d => d.State == DeliveryState.Delivered && d.Attempts[^1].At >= failed.CreatedAt))
+            {
+                return false;
+            }
+            if (page.Count < IAlertStore.MaxLimit)
+            {
+                return true;
+            }
+            before = page[^1].Id;
+        }
+    }
 
     async Task DisableAsync(Stored<WebhookDocument> webhook, string reason, CancellationToken ct)
     {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using CurateMe.Client;
 using CurateMe.Gateway.Alerts;
+using CurateMe.Ledger.Alerts;
 using CurateMe.Testing;
 using Microsoft.AspNetCore.Http;
 using Xunit;
@@ -140,6 +141,41 @@ public sealed class WebhookTests
         Assert.Null(enabled.DisabledReason);
         Assert.Equal("delivered", (await client.TestWebhookAsync(failing.WebhookId)).State);
         Assert.Equal(409, (await Assert.ThrowsAsync<AdminRefusedException>(() => client.TestWebhookAsync(gone.WebhookId))).Status);
+    }
+
+    [Fact]
+    public async Task Webhook_ThatTookAMessageLongBeforeManyOthers_StaysEnabled()
+    {
+        await using var rig = await AlertRig.StartAsync();
+        await using var receiver = await Receiver.StartAsync();
+        receiver.Answer = static (http, _) =>
+        {
+            http.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        };
+        await rig.KeyAsync();
+        var client = rig.Admin("org_test");
+        var hook = await client.CreateWebhookAsync(Hook(receiver.Url()));
+        var now = TimeProvider.System.GetUtcNow();
+        AlertDelivery Made(string id, int minutesAgo) => new()
+        {
+            Id = id,
+            WebhookId = hook.WebhookId,
+            EventId = id.Replace("dlv_", "evt_", StringComparison.Ordinal),
+            EventType = "key_disabled",
+            Body = "{}",
+            ContentType = "application/json",
+            CreatedAt = now.AddMinutes(-minutesAgo),
+            NextAt = now.AddDays(1),
+        };
+        // The oldest has one attempt left; after it one was taken, then came more than fit an answer of the store, which wait.
+        AlertDelivery failing = Made("dlv_0a", 60) with { NextAt = now, Attempts = [.. Enumerable.Range(0, 3).Select(_ => new DeliveryAttempt(now, 500, "answered 500", 1))] };
+        var taken = Made("dlv_0b", 50) with { State = DeliveryState.Delivered, Attempts = [new DeliveryAttempt(now.AddMinutes(-40), 200, null, 1)] };
+        await rig.Service<IAlertStore>().SpreadAsync("evt_0", [failing, taken, .. Enumerable.Range(0, IAlertStore.MaxLimit + 1).Select(i => Made($"dlv_1{i:d5}", 5))], default);
+        await AlertRig.UntilAsync(async () => (await rig.Service<IAlertStore>().DeliveryAsync("dlv_0a", default))!.State, s => s == DeliveryState.Failed, "the oldest has failed");
+        // The webhook is judged right after that; another message takes longer.
+        Assert.Equal("failed", (await client.TestWebhookAsync(hook.WebhookId)).State);
+        Assert.True((await client.GetWebhookAsync(hook.WebhookId)).Enabled);
     }
 
     [Fact]

@@ -127,11 +127,7 @@ static class WebhookEndpoints
     static async Task<Ok<WebhookDelivery>> TestAsync(
         string webhook, AdminCall call, Catalogue catalogue, IAlertStore alerts, WebhookPost post, AlertOptions options, TimeProvider time, CancellationToken ct)
     {
-        var stored = await FindAsync(webhook, call, catalogue, ct);
-        if (!stored.Value.Enabled)
-        {
-            throw Refusal.Conflict("The webhook is disabled; enable it first.", "enabled");
-        }
+        var stored = await FindEnabledAsync(webhook, call, catalogue, ct);
         var test = new AlertEvent(
             AlertDesk.NewId("evt_", call.Now), stored.Value.OrgId, EventMessage.TestType, $"webhook:{stored.Id}", call.Now, Claim: "", new JsonObject { ["webhook_id"] = stored.Id }.ToJsonString());
         var sent = await AddAsync(EventMessage.Delivery(AlertDesk.NewId("dlv_", call.Now), stored.Value, test, call.Now), "webhook.test", call, catalogue, alerts, post, stored, ct);
@@ -155,7 +151,7 @@ static class WebhookEndpoints
     static async Task<Ok<WebhookDelivery>> ReplayAsync(
         string webhook, string delivery, AdminCall call, Catalogue catalogue, IAlertStore alerts, WebhookPost post, CancellationToken ct)
     {
-        var stored = await FindAsync(webhook, call, catalogue, ct);
+        var stored = await FindEnabledAsync(webhook, call, catalogue, ct);
         if (!IsDelivery(delivery) || await alerts.DeliveryAsync(delivery, ct) is not { } found || found.WebhookId != stored.Id)
         {
             throw Refusal.NotFound("delivery", delivery);
@@ -188,6 +184,13 @@ static class WebhookEndpoints
 
     static async Task<Stored<WebhookDocument>> FindAsync(string id, AdminCall call, Catalogue catalogue, CancellationToken ct) =>
         Rules.IsId(id) && await catalogue.Webhooks.FindAsync(id, ct) is { } stored && call.Sees(stored.Value.OrgId) ? stored : throw Refusal.NotFound("webhook", id);
+
+    // One that something can be sent to.
+    static async Task<Stored<WebhookDocument>> FindEnabledAsync(string id, AdminCall call, Catalogue catalogue, CancellationToken ct)
+    {
+        var stored = await FindAsync(id, call, catalogue, ct);
+        return stored.Value.Enabled ? stored : throw Refusal.Conflict("The webhook is disabled; enable it first.", "enabled");
+    }
 
     static bool IsDelivery(string id) => id.Length <= 128 && id.All(static c => char.IsAsciiLetterOrDigit(c) || c == '_');
 

@@ -141,6 +141,9 @@ public sealed class WebhookTests
         Assert.Null(enabled.DisabledReason);
         Assert.Equal("delivered", (await client.TestWebhookAsync(failing.WebhookId)).State);
         Assert.Equal(409, (await Assert.ThrowsAsync<AdminRefusedException>(() => client.TestWebhookAsync(gone.WebhookId))).Status);
+        var unsent = (await client.ListDeliveriesAsync(gone.WebhookId)).Data[0];
+        Assert.Equal("enabled", (await Assert.ThrowsAsync<AdminRefusedException>(() => client.ReplayDeliveryAsync(gone.WebhookId, unsent.DeliveryId))).Error.Param);
+        Assert.Single((await client.ListDeliveriesAsync(gone.WebhookId)).Data);
     }
 
     [Fact]

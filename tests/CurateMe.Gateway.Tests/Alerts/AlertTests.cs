@@ -22,6 +22,16 @@ public sealed class AlertTests
     static Task<IReadOnlyList<Alert>> AlertsAsync(AdminClient client, string types, int count) => AlertRig.UntilAsync(
         async () => (await client.ListAlertsAsync(types)).Data, a => a.Count >= count, $"{count} of {types}");
 
+    // Waits until everything that was raised before is stored: events are stored in the order in which they were raised.
+    static async Task StoredAsync(GatewayRig rig)
+    {
+        var subject = $"key:{rig.Service<TimeProvider>().GetUtcNow().UtcTicks}:{Interlocked.Increment(ref barriers)}";
+        rig.Service<AlertDesk>().Raise(AlertType.CostAnomaly, "org_test", subject, subject, []);
+        await AlertRig.UntilAsync(async () => (await rig.Admin("org_test").ListAlertsAsync("cost_anomaly")).Data.Count(a => a.Subject == subject), n => n == 1, "the last event");
+    }
+
+    static int barriers;
+
     [Fact]
     public async Task Budget_AtItsThresholds_IsToldOfOnceEach()
     {
@@ -52,7 +62,9 @@ public sealed class AlertTests
 
         await Poll.UntilAsync(() => receiver.Messages.Count >= 8, "all messages");
         await rig.Service<BudgetWatch>().LookAsync(default);
+        await StoredAsync(rig);
         Assert.Equal(4, (await client.ListAlertsAsync("budget_warning")).Data.Count);
+        Assert.Single((await client.ListAlertsAsync("budget_exceeded")).Data);
         Assert.Equal(["0.5", "0.75", "0.9"], receiver.Messages.Where(m => m is { Path: "/plain", Type: "budget_warning" }).Select(m => m.Data["threshold"]!.ToJsonString()).Order());
         Assert.Equal(["0.5", "0.75", "0.8", "0.9"], receiver.Messages.Where(m => m.Path == "/own").Select(m => m.Data["threshold"]!.ToJsonString()).Order());
         Assert.Single(receiver.Messages, m => m.Type == "budget_exceeded");
@@ -103,7 +115,7 @@ public sealed class AlertTests
         async Task<int> ToldAsync()
         {
             await watch.LookAsync(default);
-            await rig.Service<CurateMe.Ledger.Configuration.IConfigStore>().RevisionAsync(default);
+            await StoredAsync(rig);
             return (await client.ListAlertsAsync("cost_drift")).Data.Count;
         }
         await watch.LookAsync(default);

@@ -27,6 +27,9 @@ sealed class BudgetSignals
     readonly ConcurrentQueue<(BudgetSpending Spending, int Mark)> spent = new();
     readonly ConcurrentQueue<(BudgetDenial Denial, int Mark)> denied = new();
 
+    // A session is no part of its key's path, so its denial leaves its mark here.
+    readonly ConcurrentDictionary<(string OrgId, BudgetNode Session), bool> deniedSessions = new();
+
     /// <summary>Money was spent at every node of the path.</summary>
     /// <param name="day">The day that it is charged to.</param>
     public void OnSettled(BudgetPath path, DateOnly day)
@@ -55,7 +58,7 @@ sealed class BudgetSignals
             return;
         }
         var mark = 1 << (Days + (day.DayNumber % Days * DenialsOfDay) + (3 * (int)node.Kind) + (int)outcome.BlockedPeriod);
-        if (!path.TryMark(mark))
+        if (!TryMark(path, node, mark))
         {
             return;
         }
@@ -65,7 +68,7 @@ sealed class BudgetSignals
         }
         else
         {
-            path.Unmark(mark);
+            Unmark(path, node, mark);
         }
     }
 
@@ -87,9 +90,23 @@ sealed class BudgetSignals
         List<BudgetDenial> taken = [];
         for (var rest = denied.Count; rest > 0 && denied.TryDequeue(out var found); rest--)
         {
-            found.Denial.Path.Unmark(found.Mark);
+            Unmark(found.Denial.Path, found.Denial.Outcome.BlockedAt!, found.Mark);
             taken.Add(found.Denial);
         }
         return taken;
+    }
+
+    bool TryMark(BudgetPath path, BudgetNode node, int mark) => node.Kind == NodeKind.Session ? deniedSessions.TryAdd((path.OrgId, node), true) : path.TryMark(mark);
+
+    void Unmark(BudgetPath path, BudgetNode node, int mark)
+    {
+        if (node.Kind == NodeKind.Session)
+        {
+            deniedSessions.TryRemove((path.OrgId, node), out _);
+        }
+        else
+        {
+            path.Unmark(mark);
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using CurateMe.Client;
 using CurateMe.Gateway.Alerts;
 using CurateMe.Gateway.Governance;
@@ -55,6 +56,28 @@ public sealed class BudgetWatchTests
         await rig.QuietAsync();
         await rig.Service<BudgetWatch>().LookAsync(default);
         Assert.Equal([("org 0.5", "2026-03-01"), ("org 0.5", "2026-03-31"), ("org 0.5", "2026-04-01"), ("org 0.75", "2026-03-01")], await ToldAsync(rig, "budget_warning", 4));
+    }
+
+    [Fact]
+    public async Task Denials_OfTwoSessionsBetweenTwoLooks_AreBothTold()
+    {
+        await using var rig = await AlertRig.StartAsync(Seldom);
+        var key = await rig.KeyAsync(policy: Charging());
+        var client = rig.Admin("org_test");
+        await client.CreateRunnerAsync(new RunnerCreate { RunnerId = "r1" });
+        await client.ConfigureRunnerAsync("r1", new JsonObject { ["session_budget_limit"] = 0 });
+        foreach (var session in (string[])["s1", "s2", "s1", "s2"])
+        {
+            Assert.Equal("session_budget", (await rig.AskAsync(key, session: session, headers: ("X-CM-Runner-ID", "r1"))).Code);
+        }
+        Assert.Equal(2, rig.Service<BudgetSignals>().TakeDenied().Count);
+        foreach (var session in (string[])["s1", "s2"])
+        {
+            Assert.Equal("session_budget", (await rig.AskAsync(key, session: session, headers: ("X-CM-Runner-ID", "r1"))).Code);
+        }
+        await rig.Service<BudgetWatch>().LookAsync(default);
+        var told = await AlertRig.UntilAsync(async () => (await client.ListAlertsAsync("budget_exceeded")).Data, a => a.Count >= 2, "both denials");
+        Assert.Equal(["session:r1/s1", "session:r1/s2"], told.Select(a => a.Subject).Order());
     }
 
     [Fact]

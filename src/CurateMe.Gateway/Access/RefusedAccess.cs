@@ -23,11 +23,14 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
 
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
-    /// <summary>Most networks of one key in an hour that are told of: who has stolen a key has any number, and each would be an event of its org.</summary>
-    public const int MaxToldOfKey = 10;
+    /// <summary>Most networks in an hour that are told of, of one key and of all who have none: who wants to come in may have any number, and each would be an event.</summary>
+    public const int MaxTold = 10;
 
     /// <summary>Characters of one of our keys that are kept: its kind and four more.</summary>
     const int PrefixLength = 10;
+
+    // Stands for a key's id where many unknown keys are told of.
+    const string Nobody = "";
 
     const string NoKey = "none";
     const string NotOurs = "other";
@@ -36,8 +39,8 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
     readonly Dictionary<Source, LinkedListNode<Entry>> entries = [];
     readonly LinkedList<Entry> byLast = new();
     readonly Dictionary<string, Burst> bursts = new(StringComparer.Ordinal);
-    readonly Dictionary<string, HashSet<string>> notAllowed = new(StringComparer.Ordinal);
-    long notAllowedHour;
+    readonly Dictionary<string, HashSet<string>> told = new(StringComparer.Ordinal);
+    long toldHour;
     Burst all;
 
     readonly record struct Source(string Address, string Prefix, string Code, string? OrgId, string? KeyId);
@@ -109,11 +112,11 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
             byLast.AddLast(node);
             if (source is { KeyId: null, Prefix: not NoKey })
             {
-                ofSource = CountBurst(source.Address);
+                ofSource = CountBurst(ClientNetwork.Of(source.Address));
                 ofAll = CountBurst(ref all);
             }
         }
-        if (ofSource == BurstOfSource)
+        if (ofSource == BurstOfSource && MayTell(Nobody, ClientNetwork.Of(source.Address)))
         {
             Tell(source.Address, ofSource, now);
         }
@@ -123,34 +126,34 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
         }
     }
 
-    // Whether the network is among the first ones that the key came from in this hour.
+    // Whether the network is among the first ones that are told of for this key in this hour.
     bool MayTell(string keyId, string network)
     {
         var hour = Hour(time.GetUtcNow());
         lock (gate)
         {
-            if (hour != notAllowedHour)
+            if (hour != toldHour)
             {
-                notAllowed.Clear();
-                notAllowedHour = hour;
+                told.Clear();
+                toldHour = hour;
             }
-            if (!notAllowed.TryGetValue(keyId, out var networks))
+            if (!told.TryGetValue(keyId, out var networks))
             {
-                notAllowed.Add(keyId, networks = new HashSet<string>(StringComparer.Ordinal));
+                told.Add(keyId, networks = new HashSet<string>(StringComparer.Ordinal));
             }
-            return networks.Contains(network) || (networks.Count < MaxToldOfKey && networks.Add(network));
+            return networks.Contains(network) || (networks.Count < MaxTold && networks.Add(network));
         }
     }
 
     static long Hour(DateTimeOffset at) => at.UtcTicks / TimeSpan.TicksPerHour;
 
-    int CountBurst(string address)
+    int CountBurst(string network)
     {
-        if (!bursts.ContainsKey(address) && bursts.Count >= MaxSources)
+        if (!bursts.ContainsKey(network) && bursts.Count >= MaxSources)
         {
             bursts.Clear();
         }
-        return CountBurst(ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(bursts, address, out _));
+        return CountBurst(ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(bursts, network, out _));
     }
 
     int CountBurst(ref Burst burst)
@@ -164,7 +167,7 @@ sealed class RefusedAccess(AlertDesk desk, TimeProvider time)
     {
         var hour = Hour(now).ToString(CultureInfo.InvariantCulture);
         var data = new JsonObject { ["kind"] = "unknown_keys", ["address"] = address, ["attempts"] = count, ["window_seconds"] = (int)Window.TotalSeconds };
-        desk.Raise(AlertType.AccessAnomaly, orgId: null, address is null ? "gateway" : $"address:{address}", $"unknown_keys:{address}:{hour}", data);
+        desk.Raise(AlertType.AccessAnomaly, orgId: null, address is null ? "gateway" : $"address:{address}", $"unknown_keys:{(address is null ? null : ClientNetwork.Of(address))}:{hour}", data);
     }
 
     // Of what is no key of ours nothing is kept: it may be a key of somebody else's.

@@ -69,6 +69,25 @@ public sealed class RefusedAccessTests
     }
 
     [Fact]
+    public async Task Bursts_FromAnyNumberOfAddresses_AreToldOfSomeAndOfAll()
+    {
+        await using var rig = await AlertRig.StartAsync(time: new CurateMe.Testing.TestClock());
+        await rig.KeyAsync();
+        for (var i = 1; i <= 13; i++)
+        {
+            using var elsewhere = From(rig, $"127.0.2.{i}");
+            for (var j = 0; j < RefusedAccess.BurstOfSource; j++)
+            {
+                Assert.Equal(401, (await rig.AskAsync("cm_sk_nobodys", http: elsewhere)).Status);
+            }
+        }
+        await rig.Admin("org_test").DisableKeyAsync("key_test");
+        var told = await AlertRig.UntilAsync(async () => (await rig.Admin().ListAlertsAsync()).Data, a => a.Any(e => e.Type == AlertType.KeyDisabled), "what was raised last");
+        Assert.Equal(10, told.Count(a => a.Subject.StartsWith("address:", StringComparison.Ordinal)));
+        Assert.Single(told, a => a.Subject == "gateway");
+    }
+
+    [Fact]
     public async Task Key_FromAnAddressNotOnItsList_IsTold()
     {
         await using var rig = await AlertRig.StartAsync();

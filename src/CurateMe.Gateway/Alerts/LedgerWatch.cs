@@ -15,8 +15,8 @@ using CurateMe.Ledger.Records;
 namespace CurateMe.Gateway.Alerts;
 
 /// <summary>
-/// Compares the counters of every org with the ledger, and looks at the list of records set aside. One replica does it at a Time. Each episode is told once:
-/// it begins when a drift has lasted, or the list is too long, and ends when it is mended.
+/// Compares the counters of every org with the ledger, and looks at the list of records set aside. One replica does it at a time. Each episode is told once, whoever
+/// looks (<see cref="Episodes"/>): it begins when a drift has lasted, or the list is too long, and ends when it is mended.
 /// </summary>
 sealed class LedgerWatch(
     ICounterStore counters, IUsageLedger ledger, CounterResets resets, Catalogue catalogue, GatewayFigures figures, IAlertStore alerts, AlertDesk desk, AlertOptions options, ErrorEvents errors, TimeProvider time)
@@ -32,8 +32,7 @@ sealed class LedgerWatch(
     const int PageSize = 500;
 
     readonly string owner = RequestId.New(time.GetUtcNow()).ToString();
-    readonly Dictionary<string, DateTimeOffset> drifting = new(StringComparer.Ordinal);
-    DateTimeOffset? backlogSince;
+    readonly Episodes episodes = new(alerts, $"look of {RequestId.New(time.GetUtcNow())}", TimeSpan.FromMinutes(20) + (4 * options.WatchEvery));
 
     protected override Task TurnAsync(CancellationToken ct) => LookAsync(ct);
 
@@ -44,8 +43,7 @@ sealed class LedgerWatch(
         {
             if (!await alerts.LeaseAsync(LeaseName, owner, Time.GetUtcNow(), 3 * options.WatchEvery, ct))
             {
-                drifting.Clear();
-                backlogSince = null;
+                episodes.Forget();
                 return;
             }
             await LookAtBacklogAsync(ct);
@@ -64,13 +62,15 @@ sealed class LedgerWatch(
             // Redis, which keeps them, is away: nothing is known to have changed.
             return;
         }
+        var now = Time.GetUtcNow();
         if (depth <= MaxBacklog)
         {
-            backlogSince = null;
+            await episodes.EndAsync(AlertType.DlqBacklog, orgId: null, now, ct);
             return;
         }
-        backlogSince ??= Time.GetUtcNow();
-        desk.Raise(AlertType.DlqBacklog, orgId: null, "gateway", Instant(backlogSince.Value), new JsonObject { ["depth"] = depth, ["threshold"] = MaxBacklog });
+        var since = await episodes.SinceAsync(AlertType.DlqBacklog, orgId: null, now, ct);
+        desk.Raise(AlertType.DlqBacklog, orgId: null, "gateway", Episodes.Claim(since), new JsonObject { ["depth"] = depth, ["threshold"] = MaxBacklog });
+        await episodes.KeepAsync(AlertType.DlqBacklog, orgId: null, since, now, ct);
     }
 
     async Task LookAtDriftAsync(CancellationToken ct)
@@ -110,13 +110,10 @@ sealed class LedgerWatch(
         var larger = Math.Max(counted.Value, booked.Value);
         if (apart * 100 <= (Int128)larger * MaxDriftPercent)
         {
-            drifting.Remove(org);
+            await episodes.EndAsync(AlertType.CostDrift, org, now, ct);
             return;
         }
-        if (!drifting.TryGetValue(org, out var since))
-        {
-            drifting[org] = since = now;
-        }
+        var since = await episodes.SinceAsync(AlertType.CostDrift, org, now, ct);
         if (now - since < options.DriftFor)
         {
             return;
@@ -128,8 +125,7 @@ sealed class LedgerWatch(
             ["threshold_pct"] = MaxDriftPercent,
             ["since"] = Rfc3339Converter.Format(since),
         };
-        desk.Raise(AlertType.CostDrift, org, $"org:{org}", Instant(since), data.WithMoney("counted", counted).WithMoney("booked", booked));
+        desk.Raise(AlertType.CostDrift, org, $"org:{org}", Episodes.Claim(since), data.WithMoney("counted", counted).WithMoney("booked", booked));
+        await episodes.KeepAsync(AlertType.CostDrift, org, since, now, ct);
     }
-
-    static string Instant(DateTimeOffset at) => at.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture);
 }

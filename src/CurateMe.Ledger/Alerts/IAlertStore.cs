@@ -40,6 +40,7 @@ public interface IAlertStore : IAsyncDisposable
     Task ForgetAsync(string webhookId, CancellationToken ct);
 
     /// <summary>Lets one replica at a time do a piece of work: gives or renews the lease, unless another holds it.</summary>
+    /// <param name="length">Zero gives it up: from <paramref name="now"/> on it is anybody's.</param>
     Task<bool> LeaseAsync(string name, string owner, DateTimeOffset now, TimeSpan length, CancellationToken ct);
 
     /// <summary>Removes what is older than its instant, and of each org's events and each webhook's deliveries all but the newest.</summary>

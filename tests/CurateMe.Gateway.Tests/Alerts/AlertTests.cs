@@ -167,6 +167,62 @@ public sealed class AlertTests
     }
 
     [Fact]
+    public async Task Episode_ThatGoesOnOverARestart_IsToldOnce()
+    {
+        using var data = new TemporaryDirectory();
+        var (time, depth) = (new TestClock(), 60L);
+        async Task LookAsync(GatewayRig rig)
+        {
+            rig.Service<GatewayFigures>().DlqDepth = _ => ValueTask.FromResult<long?>(Volatile.Read(ref depth));
+            await rig.Service<LedgerWatch>().LookAsync(default);
+            await StoredAsync(rig);
+        }
+        static async Task<(int Backlogs, int Drifts)> ToldAsync(GatewayRig rig) =>
+            ((await rig.Admin().ListAlertsAsync("dlq_backlog")).Data.Count, (await rig.Admin().ListAlertsAsync("cost_drift")).Data.Count);
+        await using (var rig = await AlertRig.StartAsync(directory: data, time: time))
+        {
+            await SpendAsync(rig, await rig.KeyAsync(policy: Charging()));
+            await rig.RecordsAsync();
+            await SkewAsync(rig, 10);
+            await LookAsync(rig);
+            time.Advance(TimeSpan.FromMinutes(11));
+            await LookAsync(rig);
+            Assert.Equal((1, 1), await ToldAsync(rig));
+        }
+        // The lease of the gateway before ends.
+        time.Advance(TimeSpan.FromMinutes(190));
+        await using (var next = await AlertRig.StartAsync(directory: data, time: time))
+        {
+            await SkewAsync(next, 10);
+            await LookAsync(next);
+            time.Advance(TimeSpan.FromMinutes(11));
+            await LookAsync(next);
+            Assert.Equal((1, 1), await ToldAsync(next));
+
+            depth = 0;
+            await next.Admin().ReconcileAsync("org_test");
+            await LookAsync(next);
+            depth = 60;
+            await SkewAsync(next, 10);
+            await LookAsync(next);
+            time.Advance(TimeSpan.FromMinutes(11));
+            await LookAsync(next);
+            Assert.Equal((2, 2), await ToldAsync(next));
+        }
+        // What is over when the next gateway looks first is another episode when it comes again.
+        time.Advance(TimeSpan.FromMinutes(190));
+        await using var last = await AlertRig.StartAsync(directory: data, time: time);
+        depth = 0;
+        await LookAsync(last);
+        depth = 60;
+        await SkewAsync(last, 10);
+        await LookAsync(last);
+        time.Advance(TimeSpan.FromMinutes(11));
+        await LookAsync(last);
+        Assert.Equal((3, 3), await ToldAsync(last));
+    }
+
+    [Fact]
     public async Task Approval_AndDisabledKey_AreToldOf()
     {
         await using var rig = await AlertRig.StartAsync();

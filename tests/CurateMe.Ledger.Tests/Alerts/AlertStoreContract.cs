@@ -130,6 +130,10 @@ public abstract class AlertStoreContract : IAsyncLifetime
         Assert.True(await Store.LeaseAsync("watch", "b", Start.AddSeconds(90), Lease, Ct));
         Assert.False(await Store.LeaseAsync("watch", "a", Start.AddSeconds(91), Lease, Ct));
         Assert.True(await Store.LeaseAsync("other", "a", Start, Lease, Ct));
+        Assert.False(await Store.LeaseAsync("other", "b", Start, TimeSpan.Zero, Ct));
+        Assert.True(await Store.LeaseAsync("other", "a", Start, TimeSpan.Zero, Ct));
+        Assert.True(await Store.LeaseAsync("other", "b", Start, Lease, Ct));
+        Assert.False(await Store.LeaseAsync("other", "a", Start, Lease, Ct));
     }
 
     [Fact]

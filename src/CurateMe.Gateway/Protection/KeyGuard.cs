@@ -53,9 +53,10 @@ sealed partial class KeyGuard(
         {
             await JudgeAsync(suspect, ct);
         }
-        catch (Exception e) when (e is LedgerUnavailableException or ConfigStoreUnavailableException or ConfigConflictException)
+        catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
         {
-            errors.Add("gateway", "protection_put_off", $"{suspect.Of} of {suspect.Principal.KeyId}: {e.Message}");
+            // Whatever it is, it concerns this key; the others are still guarded.
+            errors.Add("gateway", "protection_put_off", $"{suspect.Of} of {suspect.Principal.KeyId}: {e.GetType().Name}: {e.Message}");
         }
     }
 

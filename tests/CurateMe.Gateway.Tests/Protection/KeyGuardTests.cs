@@ -1,7 +1,11 @@
 using System.Text.Json.Nodes;
 using CurateMe.Client;
+using CurateMe.Gateway.Governance;
+using CurateMe.Gateway.Keys;
+using CurateMe.Gateway.Protection;
 using CurateMe.Gateway.Tests.Acceptance;
 using CurateMe.Gateway.Tests.Alerts;
+using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
 using Xunit;
@@ -151,5 +155,27 @@ public sealed class KeyGuardTests
         var view = await client.PatchPolicyAsync(org, new JsonObject { ["protection"] = new JsonObject { ["retry_storm"] = new JsonObject { ["requests"] = 9 } } });
         Assert.Equal((ProtectionAction.Throttle, 9, 60, 2, 600), (view.Protection.RetryStorm.Action, view.Protection.RetryStorm.Requests, view.Protection.RetryStorm.WindowSeconds, view.Protection.ThrottleRpm, view.Protection.ThrottleSeconds));
         Assert.Equal((ProtectionAction.Alert, 5m, NanoUsd.FromDollars(1)), (view.Protection.HourlySpike.Action, view.Protection.HourlySpike.Factor, view.Protection.HourlySpike.MinUsd));
+    }
+
+    [Fact]
+    public async Task Key_OfAnotherVersion_StopsNeitherTheGuardNorTheGateway()
+    {
+        await using var rig = await AlertRig.StartAsync();
+        var policy = Guarded(new() { RetryStorm = new RateRule { Action = ProtectionAction.Throttle, Requests = 2 } });
+        var (newer, key) = (await rig.KeyAsync("org_newer", policy, "key_newer"), await rig.KeyAsync(policy: policy));
+        Assert.Equal(200, (await rig.AskAsync(newer)).Status);
+        var record = Assert.Single(await rig.RecordsAsync("org_newer"));
+        var principal = (await rig.Service<KeyDirectory>().FindAsync(newer, default))!;
+        var catalogue = rig.Service<Catalogue>();
+        var stored = (await catalogue.Keys.FindAsync("key_newer", default))!;
+        await catalogue.CommitAsync(
+            [new ConfigWrite("keys", stored.Id, stored.OrgId, stored.Lookup, stored.Json.Replace("{", "{\"expires_at\":\"of another version\",", StringComparison.Ordinal), stored.Version)],
+            new AuditDraft(DateTimeOffset.UnixEpoch, "test", null, "key.patch", "key", stored.Id, stored.OrgId, null, null), default);
+        rig.Service<Pulses>().OnRequest(principal, record);
+
+        var client = rig.Admin("org_test");
+        Assert.Equal((200, 200), ((await rig.AskAsync(key)).Status, (await rig.AskAsync(key)).Status));
+        await AlertRig.UntilAsync(() => client.GetKeyAsync("key_test"), k => k.ThrottledUntil is not null, "the other key is throttled");
+        Assert.Contains((await rig.Admin().ListErrorsAsync("gateway")).Data, e => e.Code == "protection_put_off" && e.LastMessage.Contains("key_newer", StringComparison.Ordinal));
     }
 }

@@ -11,6 +11,7 @@ using CurateMe.Ledger.Journal;
 using CurateMe.Ledger.Mongo;
 using CurateMe.Ledger.Pricing;
 using CurateMe.Ledger.Records;
+using CurateMe.Ledger.Redis;
 using CurateMe.Resp;
 
 namespace CurateMe.Gateway.Hosting;
@@ -116,7 +117,7 @@ sealed record GatewaySettings
     {
         try
         {
-            return RespOptions.Parse(url);
+            return RespOptions.Parse(url) with { Limits = RedisCounters.ReplyLimits };
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
         {

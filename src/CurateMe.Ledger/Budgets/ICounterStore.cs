@@ -49,7 +49,7 @@ public interface ICounterStore : IAsyncDisposable
     ValueTask<IReadOnlyList<RequestId>> CapturedAsync(CounterMark mark, CancellationToken ct);
 
     /// <summary>
-    /// Adds the differences to spent, at once, and ends the mark. Differences, not totals: what happened since the mark stays (I6).
+    /// Adds the differences to spent, at once or where they are very many in parts, and ends the mark. Differences, not totals: what happened since the mark stays (I6).
     /// Later marks are not earlier than this one's <see cref="CounterMark.At"/>, which the caller may have moved forward.
     /// </summary>
     ValueTask AdjustAsync(CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct);

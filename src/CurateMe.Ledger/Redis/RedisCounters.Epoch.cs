@@ -23,7 +23,7 @@ public sealed partial class RedisCounters
     }
 
     ValueTask<RedisEpoch> AttachedAsync(RedisOrg org, CancellationToken ct) =>
-        org.Epoch is { } epoch && epoch.Generation == Volatile.Read(ref generation) ? new(epoch) : AttachAsync(org, ct);
+        Current(org) is { } epoch ? new(epoch) : AttachAsync(org, ct);
 
     // For what is no hold: a server that does not answer has changed nothing, and is asked again like for the rest.
     async ValueTask<RedisEpoch> TrustedAsync(RedisOrg org, CancellationToken ct)
@@ -55,7 +55,7 @@ public sealed partial class RedisCounters
         {
             for (var tries = 0; tries < options.Tries; tries++)
             {
-                if (org.Epoch is { } known && known.Generation == Volatile.Read(ref generation))
+                if (Current(org) is { } known)
                 {
                     return known;
                 }
@@ -111,18 +111,29 @@ public sealed partial class RedisCounters
         }
     }
 
+    // One that was never there before lacks nothing.
     async ValueTask LookAgainAsync(RedisOrg org, CancellationToken ct)
     {
-        if (IsCurrent(org) || !await org.Attaching.WaitAsync(options.RebuildWait, ct).ConfigureAwait(false))
+        if (org.Built is not null)
         {
-            return;
+            await KnownAsync(org, ct).ConfigureAwait(false);
+        }
+    }
+
+    // The epoch, asked for anew after this process was cut off; null when the counters must be rebuilt, which is not begun here.
+    async ValueTask<RedisEpoch?> KnownAsync(RedisOrg org, CancellationToken ct)
+    {
+        if (Current(org) is { } current)
+        {
+            return current;
+        }
+        if (!await org.Attaching.WaitAsync(options.RebuildWait, ct).ConfigureAwait(false))
+        {
+            return null;
         }
         try
         {
-            if (!IsCurrent(org))
-            {
-                await AskEpochAsync(org, ct).ConfigureAwait(false);
-            }
+            return Current(org) ?? (await AskEpochAsync(org, ct).ConfigureAwait(false)).Epoch;
         }
         catch (RespException e)
         {
@@ -134,8 +145,8 @@ public sealed partial class RedisCounters
         }
     }
 
-    // Not cut off since it was last asked, or never there before.
-    bool IsCurrent(RedisOrg org) => org.Built is null || org.Epoch?.Generation == Volatile.Read(ref generation);
+    // Null when this process was cut off since it asked, or never asked.
+    RedisEpoch? Current(RedisOrg org) => org.Epoch is { } epoch && epoch.Generation == Volatile.Read(ref generation) ? epoch : null;
 
     async Task RebuildAsync(RedisOrg org, string epoch, CancellationToken ct)
     {

@@ -11,6 +11,9 @@ public sealed partial class RedisCounters
     /// <summary>Records confirmed by one script.</summary>
     const int MaxConfirmed = 100;
 
+    /// <summary>Differences added by one script, which keeps everybody waiting.</summary>
+    const int MaxAdjusted = 20_000;
+
     /// <summary>How often it is looked whether another's reconciliation is over.</summary>
     static readonly TimeSpan MarkPoll = TimeSpan.FromMilliseconds(50);
 
@@ -201,12 +204,20 @@ public sealed partial class RedisCounters
     /// <inheritdoc />
     public async ValueTask AdjustAsync(CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct)
     {
-        var org = Org(mark.OrgId);
+        // An org can have sessions by the hundred thousand. Each part makes its own counters right, so one that fails leaves nothing wrong for the next reconciliation.
+        for (var done = 0; done == 0 || done < deltas.Count; done += MaxAdjusted)
+        {
+            await AdjustAsync(mark, [.. deltas.Skip(done).Take(MaxAdjusted)], more: deltas.Count - done > MaxAdjusted, ct).ConfigureAwait(false);
+        }
+    }
+
+    async ValueTask AdjustAsync(CounterMark mark, CellDelta[] part, bool more, CancellationToken ct)
+    {
         RespReply reply;
         try
         {
             // Not asked again when the outcome is unknown: the first answer would be taken for somebody else's mark.
-            reply = await SendAdjust(org, mark, deltas, ct).ConfigureAwait(false);
+            reply = await SendAdjust(Org(mark.OrgId), mark, part, more, ct).ConfigureAwait(false);
         }
         catch (RespException e)
         {
@@ -215,13 +226,14 @@ public sealed partial class RedisCounters
         ThrowIfOver(reply.AsString());
     }
 
-    ValueTask<RespReply> SendAdjust(RedisOrg org, CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct)
+    ValueTask<RespReply> SendAdjust(RedisOrg org, CounterMark mark, CellDelta[] deltas, bool more, CancellationToken ct)
     {
-        var words = new RespArg[3 + (deltas.Count * 3)];
+        var words = new RespArg[4 + (deltas.Length * 3)];
         var at = 0;
         words[at++] = mark.Number;
         words[at++] = CounterMark.MaxCaptured;
         words[at++] = mark.At.AddTicks(TimeSpan.TicksPerMillisecond - 1).ToUnixTimeMilliseconds();
+        words[at++] = more ? 1 : 0;
         foreach (var (cell, delta) in deltas)
         {
             words[at++] = RedisCells.Period(cell);

@@ -16,6 +16,9 @@ namespace CurateMe.Ledger.Redis;
 /// </summary>
 public sealed partial class RedisCounters : ICounterStore
 {
+    /// <summary>What a server may answer with: an org's sessions of thirty days come in one reply, so there may be two million of them.</summary>
+    public static readonly RespLimits ReplyLimits = new() { MaxElements = 1 << 22, MaxReplyBytes = 512 << 20 };
+
     /// <summary>Every org that has counters here, so that a sweep finds what others left.</summary>
     public const string OrgIndex = "gateway:orgs";
 
@@ -116,7 +119,7 @@ public sealed partial class RedisCounters : ICounterStore
         var mine = own.Find(record.Id);
         mine?.Ended = true;
         var id = mine?.IdWord ?? OwnHold.Word(record.Id);
-        if (!IsCurrent(org))
+        if (Current(org) is null)
         {
             await LookAgainAsync(org, ct).ConfigureAwait(false);
         }
@@ -146,7 +149,23 @@ public sealed partial class RedisCounters : ICounterStore
     /// <inheritdoc />
     public async ValueTask<IReadOnlyList<CellTotals>> SnapshotAsync(string orgId, DateOnly day, CancellationToken ct)
     {
-        var reply = await WholeAsync(Org(orgId), day, ct).ConfigureAwait(false);
+        return Totals(await WholeAsync(Org(orgId), day, ct).ConfigureAwait(false), orgId, day);
+    }
+
+    /// <summary>As <see cref="SnapshotAsync"/>, but has nothing rebuilt: null of counters that lost something, or are being rebuilt.</summary>
+    internal async ValueTask<IReadOnlyList<CellTotals>?> PeekAsync(string orgId, DateOnly day, CancellationToken ct)
+    {
+        var org = Org(orgId);
+        if (await KnownAsync(org, ct).ConfigureAwait(false) is not { } epoch)
+        {
+            return null;
+        }
+        var reply = await AskAsync(static (self, s, ct) => self.SendSnapshot(s.org, s.epoch, s.day, ct), (org, epoch, day), ct).ConfigureAwait(false);
+        return reply.Count > 0 ? Totals(reply, orgId, day) : null;
+    }
+
+    static List<CellTotals> Totals(RespReply reply, string orgId, DateOnly day)
+    {
         var held = Pairs(reply[3]).ToDictionary(static p => p.Name, static p => p.Value, StringComparer.Ordinal);
         List<CellTotals> totals = [];
         foreach (var (at, kind, prefix) in ((int, PeriodKind, string)[])[(0, PeriodKind.Day, $"D{day:yyyy-MM-dd}/"), (1, PeriodKind.Month, $"M{day:yyyy-MM}/"), (2, PeriodKind.Life, "L/")])

@@ -17,7 +17,7 @@ static class RedisScripts
     public static readonly RespScript Snapshot = Load("snapshot.v2");
     public static readonly RespScript Mark = Load("mark.v2");
     public static readonly RespScript Captured = Load("captured.v1");
-    public static readonly RespScript Adjust = Load("adjust.v2");
+    public static readonly RespScript Adjust = Load("adjust.v3");
     public static readonly RespScript Begin = Load("begin.v2");
     public static readonly RespScript Renew = Load("renew.v1");
     public static readonly RespScript GiveUp = Plain("give_up.v1");

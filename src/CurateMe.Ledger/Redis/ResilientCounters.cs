@@ -15,7 +15,7 @@ namespace CurateMe.Ledger.Redis;
 /// </summary>
 public sealed class ResilientCounters(RedisStore store, ErrorEvents events, TimeProvider time) : ICounterStore
 {
-    /// <summary>How often the counters of an org in use are looked at.</summary>
+    /// <summary>How often the counters of an org in use are looked at; less often, down to <see cref="LookAtIdleEvery"/>, where a look takes long.</summary>
     public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>How often those of an org are that was used within <see cref="KeepLooking"/>.</summary>
@@ -186,7 +186,7 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
     {
         var now = time.GetTimestamp();
         org.UsedAt = now;
-        if (time.GetElapsedTime(org.LookedAt, now) >= LookEvery)
+        if (time.GetElapsedTime(org.LookedAt, now) >= org.LookAfter)
         {
             Look(org, now);
         }
@@ -208,18 +208,25 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
             var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
             // As old as the question: what was spent while it was answered may not be in it.
             var asked = time.GetTimestamp();
-            var totals = await shared.SnapshotAsync(org.Id, day, stop.Token).ConfigureAwait(false);
-            org.View = new View(asked, day, totals, store.Replicas.Count);
+            // Counters that lost something say that less was spent; the next hold has them rebuilt, a look at a thousand orgs has not.
+            if (await shared.PeekAsync(org.Id, day, stop.Token).ConfigureAwait(false) is { } totals)
+            {
+                org.View = new View(asked, day, totals, store.Replicas.Count);
+            }
+            org.LookAfter = LookAfter(time.GetElapsedTime(asked));
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e) when (e is CounterStoreUnavailableException or OperationCanceledException)
         {
-            // The view before stays; a hold finds out that the store is away, or cannot be rebuilt.
+            // The view before stays; a hold finds out that the store is away.
         }
         finally
         {
             Volatile.Write(ref org.Looking, 0);
         }
     }
+
+    // An org with many sessions takes long to look at: a twentieth of the time is enough for that.
+    static TimeSpan LookAfter(TimeSpan took) => took * 20 is var rest && rest < LookEvery ? LookEvery : rest > LookAtIdleEvery ? LookAtIdleEvery : rest;
 
     void Lose(Org org, string reason)
     {
@@ -279,6 +286,7 @@ public sealed class ResilientCounters(RedisStore store, ErrorEvents events, Time
         public volatile Alone? Alone;
         public Task Work = Task.CompletedTask;
         public long LookedAt;
+        public TimeSpan LookAfter = LookEvery;
         public long UsedAt;
         public int Looking;
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using CurateMe.Ledger.Redis;
 using CurateMe.Resp;
 using CurateMe.Testing.Redis;
 using Xunit;
@@ -70,6 +71,19 @@ public sealed class FleetTests
         Assert.True(records.Count >= fleet.Simulator.Bill.Entries.Count, $"{records.Count} records, {fleet.Simulator.Bill.Entries.Count} billed");
         var presumed = records.Count(static r => r.Source == "presumed");
         Assert.True(records.Count - presumed <= fleet.Simulator.Bill.Entries.Count, $"{records.Count} records, {presumed} presumed");
+    }
+
+    [Fact]
+    public async Task I1_RedisAway_OrgIdleForLongerThanAViewIsGood_StillHasItsPart()
+    {
+        await using var fleet = await Fleet.StartAsync(1);
+        var key = await fleet.OrgAsync("org_idle", dailyBudget: 10);
+        Assert.Equal(HttpStatusCode.OK, await fleet.ChatAsync(0, key));
+
+        await Task.Delay(ResilientCounters.MaxViewAge + TimeSpan.FromSeconds(2), Ct);
+        await fleet.Redis.KillAsync();
+
+        Assert.Equal(HttpStatusCode.OK, await fleet.ChatAsync(0, key));
     }
 
     [Fact]

@@ -58,15 +58,19 @@ public sealed class RedisViewAgeTests() : RedisFleet("org_age", count: 2)
         await LookAsync(path, 0);
         await SpendAsync(path, Spent);
         await LookAtIdleAsync();
+        var rebuilds = Rebuilds();
         await CommandAsync("FLUSHALL");
 
         await LookAtIdleAsync();
+        Assert.Equal(rebuilds, Rebuilds());
         await _server!.KillAsync();
         var idle = await AloneAsync(path, 0);
 
         Assert.InRange(idle.Count, 4, 5);
         await SettleAsync(idle, Price);
     }
+
+    long Rebuilds() => _replicas.SelectMany(static r => r.Events.Read()).Where(static e => e.Code == "budget_store_rebuilt").Sum(static e => e.Count);
 
     async Task SpendAsync(BudgetPath path, int times)
     {

@@ -1,6 +1,7 @@
--- Adds differences to what is spent, all or none, and ends the mark.
+-- Adds differences to what is spent, all or none, and ends the mark with the last of them.
 -- KEYS  1 state  2 captured  3 periods  4 session cost  5 sessions in use  6 daily cost without its day  7 monthly cost without its month
--- ARGV  1 number of the mark  2 most captured  3 time of the mark in ms, rounded up, then for each difference: period (D day, M month or L), field, amount
+-- ARGV  1 number of the mark  2 most captured  3 time of the mark in ms, rounded up  4 '1' when more differences follow,
+--       then for each difference: period (D day, M month or L), field, amount
 -- Returns 'ok', 'replaced', 'overrun' or 'overflow'
 
 local until_, marked, latest = unpack(redis.call('HMGET', KEYS[1], 'mark_until', 'marked', 'latest'))
@@ -18,7 +19,7 @@ local function key_of(period)
 end
 
 local sums = {}
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local h, l = split(redis.call('HGET', key_of(ARGV[i]), ARGV[i + 1]))
   local dh, dl = split(ARGV[i + 2])
   h, l = plus(h, l, dh, dl)
@@ -27,7 +28,7 @@ for i = 4, #ARGV, 3 do
   end
   sums[i] = text(h, l)
 end
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local period, key = ARGV[i], key_of(ARGV[i])
   redis.call('HSET', key, ARGV[i + 1], sums[i])
   if period == 'L' then
@@ -37,8 +38,11 @@ for i = 4, #ARGV, 3 do
     redis.call('EXPIRE', key, string.sub(period, 1, 1) == 'D' and DAY_TTL or MONTH_TTL)
   end
 end
+redis.call('HINCRBY', KEYS[1], 'seq', 1)
+if ARGV[4] == '1' then
+  return 'ok'
+end
 redis.call('DEL', KEYS[2])
 redis.call('HDEL', KEYS[1], 'mark_until', 'marked', 'mark_owner', 'mark_alone')
 redis.call('HSET', KEYS[1], 'latest', string.format('%.0f', math.max(tonumber(latest or '0'), tonumber(ARGV[3]))))
-redis.call('HINCRBY', KEYS[1], 'seq', 1)
 return 'ok'

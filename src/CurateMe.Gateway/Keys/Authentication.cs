@@ -8,12 +8,16 @@ static class Authentication
 {
     /// <summary>The principal, if it may send; a refused one is the exchange's too, so that its refusal is known to be its own.</summary>
     /// <exception cref="RefusedException">401 or 403, with the reason.</exception>
-    public static Principal Require(Principal? principal, Exchange exchange)
+    public static Principal Require(Principal? principal, Exchange exchange) => Require(principal, exchange, exchange.Admitted);
+
+    /// <summary>The same at a later instant than that of the request's arrival.</summary>
+    /// <exception cref="RefusedException">401 or 403, with the reason.</exception>
+    public static Principal Require(Principal? principal, Exchange exchange, DateTimeOffset now)
     {
         exchange.Principal = principal;
         try
         {
-            return Check(principal, exchange);
+            return Check(principal, exchange, now);
         }
         catch (RefusedException refusal)
         {
@@ -22,13 +26,13 @@ static class Authentication
         }
     }
 
-    static Principal Check(Principal? principal, Exchange exchange)
+    static Principal Check(Principal? principal, Exchange exchange, DateTimeOffset now)
     {
         if (principal is null)
         {
             throw new RefusedException(ErrorCode.InvalidApiKey, "The API key is missing or unknown.", "Send a key of this gateway, e.g. as Authorization: Bearer cm_sk_…");
         }
-        switch (principal.StateAt(exchange.Admitted))
+        switch (principal.StateAt(now))
         {
             case KeyState.Disabled:
                 throw new RefusedException(ErrorCode.KeyDisabled, $"The API key {principal.KeyId} is disabled.", "Ask an administrator to enable it, or use another.");

@@ -41,9 +41,9 @@ sealed class AdmissionQueue
     }
 
     /// <summary>Waits and tries until the hold is taken, is refused for another reason, or the time is over; then the last refusal is the outcome.</summary>
-    /// <param name="request">Makes the wish anew: a record's time is that of its admission.</param>
+    /// <param name="request">Makes the wish anew for each try, by what governs the key at that moment; what it throws ends the wait.</param>
     /// <exception cref="RefusedException">The room is full.</exception>
-    public async ValueTask<(Hold? Hold, HoldOutcome Outcome)> WaitAsync(Principal principal, Func<HoldRequest> request, CancellationToken ct)
+    public async ValueTask<(Hold? Hold, HoldOutcome Outcome)> WaitAsync(Principal principal, Func<ValueTask<HoldRequest>> request, CancellationToken ct)
     {
         var policy = principal.Policy;
         var place = rooms.Enter(principal.OrgId, principal.KeyId, policy.QueueMaxDepth) ?? throw Full(policy);
@@ -68,7 +68,7 @@ sealed class AdmissionQueue
                     wait = policy.QueueMaxWait;
                     continue;
                 }
-                var (hold, outcome) = await desk.TakeAsync(request(), ct);
+                var (hold, outcome) = await desk.TakeAsync(await request(), ct);
                 if (hold is not null || !MayWait(policy, in outcome))
                 {
                     return (hold, outcome);

@@ -68,6 +68,17 @@ static class Admission
         return new Wish(quote.With(wanted), quote.With(least), wanted);
     }
 
+    /// <summary>What is left of a wish under the policy's limit of one request, which may be lower than the one that it was sized by.</summary>
+    /// <exception cref="RefusedException"><c>cost_per_request</c>.</exception>
+    public static Wish Within(in Wish wish, in Quote quote, RequestFacts facts, OrgPolicy policy)
+    {
+        if (policy.MaxCostPerRequest is not { } cap || wish.Desired <= cap)
+        {
+            return wish;
+        }
+        return wish.Minimum <= cap ? wish with { Desired = cap } : throw TooDear(wish.Minimum, policy, facts, quote.TokensFor(cap));
+    }
+
     // A budget for thinking is compared with the limit. Without one, thinking may take the whole output: then the limit bounds that.
     static long? OutputByReasoning(RequestFacts facts, ModelPrice price, OrgPolicy policy)
     {

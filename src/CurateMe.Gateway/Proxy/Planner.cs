@@ -72,6 +72,18 @@ sealed class Planner(TargetDirectory targets, Keyring ring, InputHabits habits)
         plan.Wish = wish;
     }
 
+    /// <summary>Looks at a plan again that waited, by what its key may use and spend on one request now: never more than was planned.</summary>
+    /// <exception cref="RefusedException">The model is no longer allowed, or one request may no longer cost as much.</exception>
+    public static void Review(CallPlan plan, Principal principal)
+    {
+        RequireAllowed(plan.Target.Model, principal);
+        if (plan.Fallbacks.Count > 0)
+        {
+            plan.Fallbacks = [.. plan.Fallbacks.Where(other => principal.Models.Allows(other.Target.Model))];
+        }
+        plan.Wish = Admission.Within(plan.Wish, plan.Quote, plan.Facts, principal.Policy);
+    }
+
     /// <summary>The call of an endpoint that nobody bills.</summary>
     public static Call FreeCall(CallPlan plan, Exchange exchange, RequestBody body) =>
         new(exchange, plan.Target, Path(plan, plan.Target, exchange), body, Renamed(plan, plan.Target, body), plan.ProviderKey) { Stored = plan.Stored };
@@ -98,10 +110,7 @@ sealed class Planner(TargetDirectory targets, Keyring ring, InputHabits habits)
     {
         var wanted = principal.Policy.ModelAliases.GetValueOrDefault(name, name);
         var (upstream, model) = targets.Resolve(route, wanted, route.Dialect.Kind);
-        if (!principal.Models.Allows(model))
-        {
-            throw new RefusedException(ErrorCode.ModelNotAllowed, $"The model {model} is not allowed for this key.", "Use a model of GET /v1/models, or change the model_allowlist.", "model");
-        }
+        RequireAllowed(model, principal);
         var price = targets.Prices.Find(upstream.Row.Name, model);
         if (price is null && principal.Policy.OnUnpricedModel == Client.OnUnpricedModel.Deny)
         {
@@ -109,6 +118,14 @@ sealed class Planner(TargetDirectory targets, Keyring ring, InputHabits habits)
                 ErrorCode.ModelNotPriced, $"The model {model} of {upstream.Row.Name} has no price, so its cost cannot be bounded.", "Use a model of GET /v1/models, or add its price.", "model");
         }
         return new Target(upstream, price ?? ModelPrice.Unpriced(upstream.Row.Name, model), model);
+    }
+
+    static void RequireAllowed(string model, Principal principal)
+    {
+        if (!principal.Models.Allows(model))
+        {
+            throw new RefusedException(ErrorCode.ModelNotAllowed, $"The model {model} is not allowed for this key.", "Use a model of GET /v1/models, or change the model_allowlist.", "model");
+        }
     }
 
     Quote Quote(CallPlan plan, Target target) =>

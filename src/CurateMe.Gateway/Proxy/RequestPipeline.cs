@@ -131,7 +131,7 @@ sealed class RequestPipeline(
         // 5
         var record = Record(exchange, plan, in caller, tags, body);
         pulses.OnRequest(principal, record);
-        return new Admitted(plan, caller.Path, body, await HoldAsync(exchange, plan, caller.Path, record, approval.Used));
+        return await HoldAsync(exchange, plan, body, caller.Path, record, approval.Used);
     }
 
     async ValueTask<bool> ReplayAsync(Exchange exchange, string named, RequestBody body)
@@ -146,12 +146,12 @@ sealed class RequestPipeline(
         return true;
     }
 
-    async ValueTask<Hold> HoldAsync(Exchange exchange, CallPlan plan, BudgetPath path, UsageRecord record, UsedApproval? approval)
+    async ValueTask<Admitted> HoldAsync(Exchange exchange, CallPlan plan, RequestBody body, BudgetPath path, UsageRecord record, UsedApproval? approval)
     {
         Hold? hold = null;
         try
         {
-            (hold, var outcome) = await TakeAsync(exchange, record, path, plan.Wish);
+            (hold, var outcome, path) = await TakeAsync(exchange, plan, body, record, path);
             exchange.Held(in outcome);
             exchange.Lap(Stage.Hold);
             if (hold is null)
@@ -160,7 +160,7 @@ sealed class RequestPipeline(
                 signals.OnDenied(principal.Path, in outcome, principal.KeyId, DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime));
                 throw Admission.Denied(in outcome, plan.Wish, plan.Quote, plan.Facts);
             }
-            return hold;
+            return new Admitted(plan, path, body, hold);
         }
         catch when (hold is null && approval is not null)
         {
@@ -170,23 +170,43 @@ sealed class RequestPipeline(
     }
 
     // At once, or when it is its turn in the queue.
-    async ValueTask<(Hold? Hold, HoldOutcome Outcome)> TakeAsync(Exchange exchange, UsageRecord record, BudgetPath path, Wish wish)
+    async ValueTask<(Hold? Hold, HoldOutcome Outcome, BudgetPath Path)> TakeAsync(Exchange exchange, CallPlan plan, RequestBody body, UsageRecord record, BudgetPath path)
     {
         var principal = exchange.Principal!;
         if (!queue.MustWait(principal))
         {
-            var (hold, outcome) = await desk.TakeAsync(new HoldRequest(record, path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
+            var (hold, outcome) = await desk.TakeAsync(new HoldRequest(record, path, plan.Wish.Desired, plan.Wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
             if (hold is not null || !AdmissionQueue.MayWait(principal.Policy, in outcome))
             {
-                return (hold, outcome);
+                return (hold, outcome, path);
             }
         }
-        return await QueueAsync(exchange, record, path, wish);
+        return await QueueAsync(exchange, plan, body, record, path);
     }
 
-    // On its own, so that only who waits pays for the closure. The record is that of the admission, not of the arrival.
-    ValueTask<(Hold? Hold, HoldOutcome Outcome)> QueueAsync(Exchange exchange, UsageRecord record, BudgetPath path, Wish wish) => queue.WaitAsync(
-        exchange.Principal!, () => new HoldRequest(record.AdmittedAt(time.GetUtcNow()), path, wish.Desired, wish.Minimum, options.HoldTimeToLive), exchange.Aborted);
+    // On its own, so that only who waits pays for the closure.
+    async ValueTask<(Hold? Hold, HoldOutcome Outcome, BudgetPath Path)> QueueAsync(Exchange exchange, CallPlan plan, RequestBody body, UsageRecord record, BudgetPath path)
+    {
+        var (hold, outcome) = await queue.WaitAsync(exchange.Principal!, AgainAsync, exchange.Aborted);
+        return (hold, outcome, path);
+
+        // The wait may last minutes: a key disabled, a limit lowered or a session stopped meanwhile is in force for who waits, too. The record is that of the admission.
+        async ValueTask<HoldRequest> AgainAsync()
+        {
+            var now = time.GetUtcNow();
+            var request = exchange.Http.Request;
+            var found = keys.FindPresentedAsync(PresentedKey.Find(request, out _), exchange.Http);
+            var principal = Authentication.Require(await found, exchange, now);
+            Planner.Review(plan, principal);
+            var caller = await sessions.ResolveAsync(principal, CallerLabels.ReadRunner(request), CallerLabels.ReadSession(request), exchange.Aborted);
+            if (principal.TeamId != record.TeamId)
+            {
+                record = Record(exchange, plan, in caller, record.Tags, body);
+            }
+            path = caller.Path;
+            return new HoldRequest(record.AdmittedAt(now), path, plan.Wish.Desired, plan.Wish.Minimum, options.HoldTimeToLive);
+        }
+    }
 
     List<Call> Calls(Exchange exchange, Admitted admitted)
     {

@@ -1,8 +1,11 @@
 using CurateMe.Client;
+using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.Protection;
+using CurateMe.Gateway.Runners;
 using CurateMe.Gateway.Tests.Acceptance;
 using CurateMe.Ledger.Budgets;
+using CurateMe.Ledger.Configuration;
 using CurateMe.Ledger.Holds;
 using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Records;
@@ -125,6 +128,77 @@ public sealed class QueueTests
             Assert.Equal(429, (await rig.AskAsync(key, headers: ("X-CM-Approval-Token", token))).Status);
         }
         Assert.Equal(200, (await rig.AskAsync(key, headers: ("X-CM-Approval-Token", token))).Status);
+    }
+
+    // A limit that somebody sets while a request waits must be felt by that request: it would spend when its turn comes, up to ten minutes later.
+    static async Task ChangeAsync(GatewayRig rig, string what)
+    {
+        var catalogue = rig.Service<Catalogue>();
+        var key = (await catalogue.Keys.FindAsync("key_test", default))!;
+        var audit = new AuditDraft(DateTimeOffset.UnixEpoch, "test", FromIp: null, what, "test", key.Id, key.OrgId, BeforeJson: null, AfterJson: null);
+        var policy = Queueing(depth: 5, waitMs: 60_000);
+        await (what switch
+        {
+            "key_disabled" => catalogue.CommitAsync([catalogue.Keys.Change(key, key.Value with { Disabled = true })], audit, default),
+            "key_expired" => catalogue.CommitAsync([catalogue.Keys.Change(key, key.Value with { ExpiresAt = DateTimeOffset.UnixEpoch })], audit, default),
+            "key_daily_budget" => catalogue.CommitAsync([catalogue.Keys.Change(key, key.Value with { DailyBudget = NanoUsd.Zero })], audit, default),
+            "session_stopped" => catalogue.CommitAsync(
+                [catalogue.StoppedSessions.New(SessionDirectory.IdOf("org_test", "agent", "night"), "org_test", lookup: null, new StoppedSessionDocument { RunnerId = "agent", SessionId = "night", StoppedAt = DateTimeOffset.UnixEpoch })],
+                audit, default),
+            "model_not_allowed" => rig.PolicyAsync("org_test", policy with { ModelAllowlist = ["other-model"] }),
+            "cost_per_request" => rig.PolicyAsync("org_test", policy with { MaxCostPerRequest = MoneyLimit.FromDollars(0) }),
+            _ => throw new ArgumentOutOfRangeException(nameof(what)),
+        });
+    }
+
+    [Theory]
+    [InlineData("key_disabled", 401)]
+    [InlineData("key_expired", 401)]
+    [InlineData("key_daily_budget", 403)]
+    [InlineData("session_stopped", 403)]
+    [InlineData("model_not_allowed", 403)]
+    [InlineData("cost_per_request", 403)]
+    public async Task Change_WhileARequestWaits_IsInForceForIt(string change, int status)
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync(policy: Queueing(depth: 5, waitMs: 60_000));
+        var busy = await OccupyAsync(rig, key);
+        var waiting = rig.AskAsync(key, headers: [("X-CM-Runner-ID", "agent"), ("X-CM-Session-ID", "night")]);
+        await WaitingAsync(rig, 1);
+
+        await ChangeAsync(rig, change);
+        await busy.DisposeAsync();
+
+        var answer = await waiting;
+        Assert.Equal((status, change), (answer.Status, answer.Code));
+        Assert.Empty(rig.Simulator.Bill.Entries);
+        Assert.Equal(0, (await rig.CellAsync("org")).Held.Value);
+        await WaitingAsync(rig, 0);
+    }
+
+    [Fact]
+    public async Task Key_ThatIsGivenToATeamWhileItsRequestWaits_IsChargedThere()
+    {
+        await using var rig = await GatewayRig.StartAsync();
+        var key = await rig.KeyAsync(policy: Queueing(depth: 5, waitMs: 60_000));
+        var busy = await OccupyAsync(rig, key);
+        var waiting = rig.AskAsync(key);
+        await WaitingAsync(rig, 1);
+
+        var catalogue = rig.Service<Catalogue>();
+        var stored = (await catalogue.Keys.FindAsync("key_test", default))!;
+        await catalogue.CommitAsync(
+            [
+                catalogue.Teams.New("team_a", "org_test", lookup: null, new TeamDocument { TeamId = "team_a", OrgId = "org_test", Name = "A", CreatedAt = DateTimeOffset.UnixEpoch }),
+                catalogue.Keys.Change(stored, stored.Value with { TeamId = "team_a" }),
+            ],
+            audit: null, default);
+        await busy.DisposeAsync();
+
+        Assert.Equal(200, (await waiting).Status);
+        var record = Assert.Single(await rig.RecordsAsync());
+        Assert.Equal("team_a", record.TeamId);
+        Assert.Equal(record.Cost, (await rig.CellAsync("team:team_a")).Spent);
     }
 
     [Fact]

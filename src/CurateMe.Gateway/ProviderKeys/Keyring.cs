@@ -17,7 +17,11 @@ sealed partial class Keyring(Catalogue catalogue, ConfigChanges changes, MasterK
     /// <summary>Most keys of all together; further ones are not used.</summary>
     public const int MaxLoaded = 50_000;
 
+    /// <summary>How soon the keys are read again after a reading that failed.</summary>
+    static readonly TimeSpan TryAgain = TimeSpan.FromSeconds(1);
+
     readonly SemaphoreSlim loading = new(1);
+    readonly CancellationTokenSource stopping = new();
     FrozenDictionary<(string Provider, string? OrgId), KeySet> sets = FrozenDictionary<(string, string?), KeySet>.Empty;
     Dictionary<string, (string Sealed, ProviderSecret Secret)> known = new(StringComparer.Ordinal);
     int asked;
@@ -48,10 +52,14 @@ sealed partial class Keyring(Catalogue catalogue, ConfigChanges changes, MasterK
     {
         changes.Changed -= OnChanged;
         changes.Missed -= Reload;
-        return Task.CompletedTask;
+        return stopping.CancelAsync();
     }
 
-    public void Dispose() => loading.Dispose();
+    public void Dispose()
+    {
+        stopping.Dispose();
+        loading.Dispose();
+    }
 
     /// <summary>Reads all keys anew; those that did not change keep their rest.</summary>
     public async Task LoadAsync(CancellationToken ct)
@@ -110,27 +118,49 @@ sealed partial class Keyring(Catalogue catalogue, ConfigChanges changes, MasterK
     {
         if (Interlocked.Increment(ref asked) == 1)
         {
-            _ = Task.Run(ReloadAsync);
+            var stopped = stopping.Token;
+            _ = Task.Run(() => ReloadAsync(stopped), CancellationToken.None);
         }
     }
 
-    async Task ReloadAsync()
+    // A change is told once. Whatever keeps it from being read, it is read until that succeeds: a key that was taken out of use must not stay in use here.
+    async Task ReloadAsync(CancellationToken stopped)
     {
-        int seen;
-        do
+        var late = false;
+        while (!stopped.IsCancellationRequested)
         {
-            seen = Volatile.Read(ref asked);
-            try
+            var seen = Volatile.Read(ref asked);
+            if (await TryLoadAsync(late, stopped))
             {
-                await LoadAsync(CancellationToken.None);
+                late = false;
+                if (Interlocked.CompareExchange(ref asked, 0, seen) == seen)
+                {
+                    return;
+                }
+                continue;
             }
-            catch (Exception e) when (e is ConfigStoreUnavailableException or ObjectDisposedException)
+            late = true;
+            await Task.Delay(TryAgain, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    async Task<bool> TryLoadAsync(bool late, CancellationToken stopped)
+    {
+        try
+        {
+            await LoadAsync(stopped);
+            return true;
+        }
+#pragma warning disable CA1031 // every failure of a reading means the same here
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            if (!late && !stopped.IsCancellationRequested)
             {
-                // The change is told again when the store is back; the keys stay as they were.
                 Log.Late(logger, e.Message);
             }
+            return false;
         }
-        while (Interlocked.CompareExchange(ref asked, 0, seen) != seen);
     }
 
     static partial class Log
@@ -138,7 +168,7 @@ sealed partial class Keyring(Catalogue catalogue, ConfigChanges changes, MasterK
         [LoggerMessage(3201, LogLevel.Error, "The provider key {ProviderKeyId} cannot be decrypted: it was stored under another master key. It is not used.")]
         public static partial void Unreadable(ILogger logger, string providerKeyId);
 
-        [LoggerMessage(3202, LogLevel.Warning, "The provider keys could not be read again: {Reason}")]
+        [LoggerMessage(3202, LogLevel.Warning, "The provider keys could not be read again, which is tried until it succeeds; those read before are used meanwhile: {Reason}")]
         public static partial void Late(ILogger logger, string reason);
     }
 }

@@ -105,7 +105,7 @@ public sealed record ApiKey
     /// <summary>When the secret was last replaced.</summary>
     public DateTimeOffset? RotatedAt { get; init; }
 
-    /// <summary>Until when the secret before this one is accepted.</summary>
+    /// <summary>Until when a secret before this one is accepted at the latest.</summary>
     public DateTimeOffset? GraceUntil { get; init; }
 
     /// <summary>Until when the key is throttled, because its spending ran away; enabling it ends that.</summary>

@@ -70,7 +70,7 @@ sealed record KeyDocument
     /// <summary>When the secret was last replaced.</summary>
     public DateTimeOffset? RotatedAt { get; init; }
 
-    /// <summary>Until when the secret before this one is accepted.</summary>
+    /// <summary>Until when a secret before this one is accepted at the latest; null when there was none.</summary>
     public DateTimeOffset? GraceUntil { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
 }

@@ -88,7 +88,8 @@ sealed class Principal
         {
             return KeyState.Disabled;
         }
-        if (_replaced is not null && _replaced.GraceUntil <= now)
+        // The key's own grace is that of its last rotation, which no secret before it outlives.
+        if (_replaced is not null && (_replaced.GraceUntil <= now || _key.GraceUntil <= now))
         {
             return KeyState.Rotated;
         }

@@ -38,10 +38,31 @@ public sealed class KeyLifeTests
             Assert.NotNull(second.GraceUntil);
             Assert.Equal(("ok", "ok"), (await AskAsync(rig, key.Key!), await AskAsync(rig, second.Key!)));
             var third = await admin.RotateKeyAsync(key.KeyId);
-            Assert.Equal(("ok", "401 key_rotated", "ok"), (await AskAsync(rig, key.Key!), await AskAsync(rig, second.Key!), await AskAsync(rig, third.Key!)));
+            Assert.Equal(("401 key_rotated", "401 key_rotated", "ok"), (await AskAsync(rig, key.Key!), await AskAsync(rig, second.Key!), await AskAsync(rig, third.Key!)));
             using var refused = await rig.ChatAsync(second.Key!, Chat());
             Assert.Contains(key.KeyId, await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
             Assert.All(await rig.RecordsAsync(), record => Assert.Equal(key.KeyId, record.KeyId));
+        }
+    }
+
+    // Who rotates without a grace because a secret leaked means every secret that is out, not the last one alone.
+    [Fact]
+    public async Task Rotation_EndsTheGraceOfEverySecretBeforeIt()
+    {
+        var (rig, admin) = await StartAsync();
+        await using (rig)
+        {
+            var key = await admin.CreateKeyAsync(new KeyCreate());
+            var second = await admin.RotateKeyAsync(key.KeyId, graceSeconds: 3_600);
+            var third = await admin.RotateKeyAsync(key.KeyId, graceSeconds: 3_600);
+            Assert.Equal(("ok", "ok", "ok"), (await AskAsync(rig, key.Key!), await AskAsync(rig, second.Key!), await AskAsync(rig, third.Key!)));
+            var fourth = await admin.RotateKeyAsync(key.KeyId);
+            Assert.Null(fourth.GraceUntil);
+            foreach (var former in (string[])[key.Key!, second.Key!, third.Key!])
+            {
+                Assert.Equal("401 key_rotated", await AskAsync(rig, former));
+            }
+            Assert.Equal("ok", await AskAsync(rig, fourth.Key!));
         }
     }
 

@@ -72,17 +72,24 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
             : new ApprovalOutcome(View(found.Value), Used: null);
     }
 
-    /// <summary>Makes an approval good again whose request was refused for another reason after it had passed here.</summary>
+    /// <summary>Makes an approval good again whose request was refused for another reason after it had passed here; one that was asked for anew meanwhile stays used.</summary>
     public async Task GiveBackAsync(UsedApproval used, CancellationToken ct)
     {
         if (await catalogue.Approvals.FindAsync(used.Approved.ApprovalId, ct) is not { } stored)
         {
             return;
         }
-        await catalogue.CommitAsync(
-            [catalogue.Approvals.Change(stored, used.Lookup, used.Approved)],
-            new AuditDraft(
-                time.GetUtcNow(), stored.Value.KeyId, FromIp: null, "approval.give_back", "approval", stored.Id, stored.OrgId, Text(stored.Value), Text(used.Approved)), ct);
+        try
+        {
+            await catalogue.CommitAsync(
+                [catalogue.Approvals.Change(stored, used.Lookup, used.Approved)],
+                new AuditDraft(
+                    time.GetUtcNow(), stored.Value.KeyId, FromIp: null, "approval.give_back", "approval", stored.Id, stored.OrgId, Text(stored.Value), Text(used.Approved)), ct);
+        }
+        catch (ConfigConflictException)
+        {
+            // While it waited in the queue, the caller asked for the same request again: the new asking stands, and the caller hears why this one was refused.
+        }
     }
 
     async Task<PendingApproval> AskAsync(Principal principal, string model, NanoUsd worst, string lookup, Stored<ApprovalDocument>? old, DateTimeOffset now, CancellationToken ct)

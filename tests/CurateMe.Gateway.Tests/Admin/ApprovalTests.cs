@@ -113,6 +113,18 @@ public sealed class ApprovalTests(AdminFixture fixture) : IClassFixture<AdminFix
     }
 
     [Fact]
+    public async Task GiveBack_WhenTheRequestWasAskedAnew_LeavesWhatIsAsked()
+    {
+        var (_, client, payer) = await PayerAsync();
+        var token = (await client.ApproveAsync((await AskAsync(payer, "body")).Pending!.ApprovalId)).ApprovalToken!;
+        var used = (await AskAsync(payer, "body", token)).Used!;
+        var anew = (await AskAsync(payer, "body")).Pending!;
+        await _host.Get<ApprovalGate>().GiveBackAsync(used, default);
+        Assert.Equal(anew.ApprovalId, (await AskAsync(payer, "body")).Pending!.ApprovalId);
+        Assert.Equal(ErrorCode.ApprovalInvalid, await RefusedAsync(payer, "body", token));
+    }
+
+    [Fact]
     public async Task Request_Rejected_IsRefusedWithTheReason()
     {
         var (_, client, payer) = await PayerAsync();

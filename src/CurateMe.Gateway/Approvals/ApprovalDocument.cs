@@ -14,6 +14,9 @@ sealed record ApprovalDocument
     public required string Status { get; init; }
     public required string Model { get; init; }
     public required NanoUsd EstimatedCost { get; init; }
+
+    /// <summary>Most that the request may come to when it is sent with the token; null in those of earlier versions, which did not compare.</summary>
+    public NanoUsd? Ceiling { get; init; }
     public required NanoUsd Threshold { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
     public required DateTimeOffset ExpiresAt { get; init; }

@@ -28,7 +28,7 @@ sealed record Decider(string Name, DateTimeOffset Now, string? Ip)
 
 /// <summary>
 /// Lets a request that may cost as much as the org's <c>hitl_threshold</c> pass only once a person has approved that very request: the same key,
-/// the same model, the same bytes, once. Everything is in the configuration store, so it survives restarts and holds over all replicas.
+/// the same model, the same bytes, at no higher price, once. Everything is in the configuration store, so it survives restarts and holds over all replicas.
 /// </summary>
 sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvider time)
 {
@@ -42,18 +42,23 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
     public static bool Concerns(OrgPolicy policy, NanoUsd worst) => policy.HitlThreshold is { } threshold && worst >= threshold;
 
     /// <summary>Asks whether the request may pass.</summary>
+    /// <param name="worst">The most that it may cost.</param>
+    /// <param name="ceiling">The same, whatever is learned of its model until it is sent with a token; at least <paramref name="worst"/>. What is asked is good up to it.</param>
     /// <param name="body">The bytes as the caller sent them.</param>
     /// <param name="token">What <c>X-CM-Approval-Token</c> says.</param>
-    /// <exception cref="RefusedException">The token is not this request's, was used, or its time is over; or a person said no.</exception>
-    public ValueTask<ApprovalOutcome> CheckAsync(Principal principal, string model, NanoUsd worst, ReadOnlySpan<byte> body, string? token, CancellationToken ct) =>
+    /// <exception cref="RefusedException">The token is not this request's, was used, its time is over, or the request became dearer; or a person said no.</exception>
+    public ValueTask<ApprovalOutcome> CheckAsync(Principal principal, string model, NanoUsd worst, NanoUsd ceiling, ReadOnlySpan<byte> body, string? token, CancellationToken ct) =>
         Concerns(principal.Policy, worst)
-            ? new ValueTask<ApprovalOutcome>(CheckAsync(principal, model, worst, Lookup(principal, model, body), token, ct))
+            ? new ValueTask<ApprovalOutcome>(CheckAsync(principal, model, worst, ceiling, Lookup(principal, model, body), token, ct))
             : default;
 
     // With the model, because some dialects name it in the path: what was approved for a cheap one opens no dear one.
     static string Lookup(Principal principal, string model, ReadOnlySpan<byte> body) => $"{principal.KeyId}:{Convert.ToHexStringLower(SHA256.HashData(body))}:{model}";
 
-    async Task<ApprovalOutcome> CheckAsync(Principal principal, string model, NanoUsd worst, string lookup, string? token, CancellationToken ct)
+    // Another path, provider, policy or price list can make the same bytes dearer than what somebody said yes to.
+    static bool IsDearer(ApprovalDocument approval, NanoUsd worst) => worst > (approval.Ceiling ?? worst);
+
+    async Task<ApprovalOutcome> CheckAsync(Principal principal, string model, NanoUsd worst, NanoUsd ceiling, string lookup, string? token, CancellationToken ct)
     {
         // Off the socket's thread: the store may block.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -61,11 +66,11 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
         var now = time.GetUtcNow();
         if (token is not null)
         {
-            return new ApprovalOutcome(Pending: null, new UsedApproval(await UseAsync(found, token, now, ct), lookup));
+            return new ApprovalOutcome(Pending: null, new UsedApproval(await UseAsync(found, worst, token, now, ct), lookup));
         }
-        if (found is null || found.Value.ExpiresAt <= now)
+        if (found is null || found.Value.ExpiresAt <= now || (found.Value.Status != ApprovalStatus.Rejected && IsDearer(found.Value, worst)))
         {
-            return new ApprovalOutcome(await AskAsync(principal, model, worst, lookup, found, now, ct), Used: null);
+            return new ApprovalOutcome(await AskAsync(principal, model, worst, ceiling, lookup, found, now, ct), Used: null);
         }
         return found.Value.Status == ApprovalStatus.Rejected
             ? throw new RefusedException(ErrorCode.ApprovalRejected, $"The request was turned down ({found.Value.ApprovalId}).", found.Value.RejectReason ?? "Ask who decided.")
@@ -92,7 +97,7 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
         }
     }
 
-    async Task<PendingApproval> AskAsync(Principal principal, string model, NanoUsd worst, string lookup, Stored<ApprovalDocument>? old, DateTimeOffset now, CancellationToken ct)
+    async Task<PendingApproval> AskAsync(Principal principal, string model, NanoUsd worst, NanoUsd ceiling, string lookup, Stored<ApprovalDocument>? old, DateTimeOffset now, CancellationToken ct)
     {
         var id = Ids.New("apr_");
         var approval = new ApprovalDocument
@@ -103,6 +108,7 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
             Status = ApprovalStatus.Pending,
             Model = model,
             EstimatedCost = worst,
+            Ceiling = ceiling,
             Threshold = principal.Policy.HitlThreshold!.Value,
             CreatedAt = now,
             ExpiresAt = now + TimeToLive,
@@ -110,7 +116,7 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
         List<ConfigWrite> writes = [];
         if (old is not null)
         {
-            writes.Add(catalogue.Approvals.Free(old, old.Value));
+            writes.Add(catalogue.Approvals.Free(old, old.Value.ExpiresAt <= now ? old.Value : old.Value with { ExpiresAt = now }));
         }
         writes.Add(catalogue.Approvals.New(id, principal.OrgId, lookup, approval));
         try
@@ -127,12 +133,20 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
         return View(approval);
     }
 
-    async Task<ApprovalDocument> UseAsync(Stored<ApprovalDocument>? found, string token, DateTimeOffset now, CancellationToken ct)
+    async Task<ApprovalDocument> UseAsync(Stored<ApprovalDocument>? found, NanoUsd worst, string token, DateTimeOffset now, CancellationToken ct)
     {
         if (found is not { Value: { Status: ApprovalStatus.Approved, Token: { } expected } approval } || approval.ExpiresAt <= now
             || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(expected), Encoding.UTF8.GetBytes(token)))
         {
             throw InvalidToken();
+        }
+        if (IsDearer(approval, worst))
+        {
+            throw new RefusedException(
+                ErrorCode.ApprovalInvalid,
+                $"The request may cost ${worst.ToDisplay()} now; ${approval.EstimatedCost.ToDisplay()} was approved.",
+                "Send the request without a token to ask for a new approval.",
+                "X-CM-Approval-Token");
         }
         var used = approval with { Status = ApprovalStatus.Used, Token = null };
         try

@@ -2,6 +2,7 @@ using CurateMe.Gateway.Governance;
 using CurateMe.Gateway.InputBounds;
 using CurateMe.Gateway.Keys;
 using CurateMe.Gateway.ProviderKeys;
+using CurateMe.Ledger.Money;
 using CurateMe.Ledger.Pricing;
 using CurateMe.Ledger.Records;
 
@@ -82,6 +83,21 @@ sealed class Planner(TargetDirectory targets, Keyring ring, InputHabits habits)
             plan.Fallbacks = [.. plan.Fallbacks.Where(other => principal.Models.Allows(other.Target.Model))];
         }
         plan.Wish = Admission.Within(plan.Wish, plan.Quote, plan.Facts, principal.Policy);
+    }
+
+    /// <summary>The most that the planned call, or a fallback of it, can come to by body, prices and policy alone, whatever is learned of the models' input meanwhile.</summary>
+    public static NanoUsd Ceiling(CallPlan plan, OrgPolicy policy)
+    {
+        var uncapped = policy with { MaxCostPerRequest = null };
+        var most = Unlearned(plan.Target);
+        foreach (var other in plan.Fallbacks)
+        {
+            most = NanoUsd.Max(most, Unlearned(other.Target));
+        }
+        return NanoUsd.Max(plan.Wish.Desired, NanoUsd.Min(most, policy.MaxCostPerRequest ?? NanoUsd.MaxValue));
+
+        NanoUsd Unlearned(Target target) =>
+            Admission.Size(Governance.Quote.Of(plan.Facts, target.Price, target.Upstream.Row.AutoTier), plan.Facts, target.Price, uncapped, plan.Route.Dialect).Desired;
     }
 
     /// <summary>The call of an endpoint that nobody bills.</summary>

@@ -118,8 +118,9 @@ sealed class RequestPipeline(
         var caller = await sessions.ResolveAsync(principal, CallerLabels.ReadRunner(request), CallerLabels.ReadSession(request), exchange.Aborted);
         // Before the approval, which a refusal for malformed tags would use up.
         var tags = CallerLabels.ReadTags(request);
-        var approval = await approvals.CheckAsync(
-            principal, plan.Target.Model, plan.Wish.Desired, body.Span, CallerLabels.ReadToken(request), exchange.Aborted);
+        var (worst, token) = (plan.Wish.Desired, CallerLabels.ReadToken(request));
+        var ceiling = ApprovalGate.Concerns(principal.Policy, worst) ? Planner.Ceiling(plan, principal.Policy) : worst;
+        var approval = await approvals.CheckAsync(principal, plan.Target.Model, worst, ceiling, body.Span, token, exchange.Aborted);
         if (approval.Pending is { } pending)
         {
             exchange.Governed(time.GetElapsedTime(exchange.Started).TotalMilliseconds);

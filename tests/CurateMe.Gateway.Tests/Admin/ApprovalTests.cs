@@ -25,7 +25,7 @@ public sealed class ApprovalTests(AdminFixture fixture) : IClassFixture<AdminFix
     }
 
     async Task<ApprovalOutcome> AskAsync(Principal principal, string body, string? token = null, NanoUsd? worst = null, string model = "gpt-5.1") =>
-        await _host.Get<ApprovalGate>().CheckAsync(principal, model, worst ?? Dear, Encoding.UTF8.GetBytes(body), token, default);
+        await _host.Get<ApprovalGate>().CheckAsync(principal, model, worst ?? Dear, worst ?? Dear, Encoding.UTF8.GetBytes(body), token, default);
 
     async Task<ErrorCode> RefusedAsync(Principal principal, string body, string? token) =>
         (await Assert.ThrowsAsync<RefusedException>(() => AskAsync(principal, body, token))).Code;

@@ -110,7 +110,7 @@ public sealed class AuthorisationTests(AdminFixture fixture) : IClassFixture<Adm
         var token = await client.CreateTokenAsync(new AdminTokenCreate { Role = AdminRole.Viewer, OrgId = org });
         await client.PatchPolicyAsync(org, new() { ["hitl_threshold"] = 1 });
         var runner = await client.CreateRunnerAsync(new RunnerCreate());
-        var waiting = await _host.Get<ApprovalGate>().CheckAsync((await _host.Keys.FindAsync(key.Key, default))!, "gpt-4o", NanoUsd.FromDollars(2), "{}"u8, token: null, default);
+        var waiting = await _host.Get<ApprovalGate>().CheckAsync((await _host.Keys.FindAsync(key.Key, default))!, "gpt-4o", NanoUsd.FromDollars(2), NanoUsd.FromDollars(2), "{}"u8, token: null, default);
         var providerKey = await client.CreateProviderKeyAsync(new ProviderKeyCreate { Provider = "openai", Key = "sk-of-this-org" });
         var audit = (await client.ListAuditAsync(action: "policy.patch")).Data[0];
         var webhook = await client.CreateWebhookAsync(new WebhookCreate { Url = "https://hook.invalid/", Events = [AlertType.KeyDisabled] });

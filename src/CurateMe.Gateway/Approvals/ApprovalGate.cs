@@ -30,7 +30,7 @@ sealed record Decider(string Name, DateTimeOffset Now, string? Ip)
 /// Lets a request that may cost as much as the org's <c>hitl_threshold</c> pass only once a person has approved that very request: the same key,
 /// the same model, the same bytes, at no higher price, once. Everything is in the configuration store, so it survives restarts and holds over all replicas.
 /// </summary>
-sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvider time)
+sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, AskingRate rate, TimeProvider time)
 {
     /// <summary>How long a request waits for a decision, and how long an approved one may be sent.</summary>
     public static readonly TimeSpan TimeToLive = TimeSpan.FromHours(24);
@@ -46,7 +46,9 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
     /// <param name="ceiling">The same, whatever is learned of its model until it is sent with a token; at least <paramref name="worst"/>. What is asked is good up to it.</param>
     /// <param name="body">The bytes as the caller sent them.</param>
     /// <param name="token">What <c>X-CM-Approval-Token</c> says.</param>
-    /// <exception cref="RefusedException">The token is not this request's, was used, its time is over, or the request became dearer; or a person said no.</exception>
+    /// <exception cref="RefusedException">
+    /// The token is not this request's, was used, its time is over, or the request became dearer; or a person said no; or the key asks too often.
+    /// </exception>
     public ValueTask<ApprovalOutcome> CheckAsync(Principal principal, string model, NanoUsd worst, NanoUsd ceiling, ReadOnlySpan<byte> body, string? token, CancellationToken ct) =>
         Concerns(principal.Policy, worst)
             ? new ValueTask<ApprovalOutcome>(CheckAsync(principal, model, worst, ceiling, Lookup(principal, model, body), token, ct))
@@ -99,6 +101,12 @@ sealed class ApprovalGate(Catalogue catalogue, ApprovalAlerts alerts, TimeProvid
 
     async Task<PendingApproval> AskAsync(Principal principal, string model, NanoUsd worst, NanoUsd ceiling, string lookup, Stored<ApprovalDocument>? old, DateTimeOffset now, CancellationToken ct)
     {
+        if (rate.Take(principal.KeyId) is var wait && wait > TimeSpan.Zero)
+        {
+            throw new RefusedException(
+                ErrorCode.RateLimited, $"The key {principal.KeyId} has asked for {AskingRate.PerHour} approvals within the hour.", "Wait as long as Retry-After says, or raise hitl_threshold.")
+            { RetryAfterMs = (int)Math.Ceiling(wait.TotalMilliseconds) };
+        }
         var id = Ids.New("apr_");
         var approval = new ApprovalDocument
         {

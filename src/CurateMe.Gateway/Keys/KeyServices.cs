@@ -16,6 +16,7 @@ static class KeyServices
         services.AddSingleton<Catalogue>();
         services.AddSingleton<KeyDirectory>();
         services.AddSingleton<SessionDirectory>();
+        services.AddSingleton<AskingRate>();
         services.AddSingleton<ApprovalGate>();
         return services;
     }

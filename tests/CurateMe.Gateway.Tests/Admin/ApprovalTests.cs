@@ -101,6 +101,30 @@ public sealed class ApprovalTests(AdminFixture fixture) : IClassFixture<AdminFix
         Assert.Single((await client.ListApprovalsAsync()).Data);
     }
 
+    // Every asking stays in the configuration and its audit trail: a key that asks in a loop would keep everybody else from changing anything.
+    [Fact]
+    public async Task Key_ThatAsksWithoutEnd_IsRefused_AndItsOlderAskingsStand()
+    {
+        var (_, client, payer) = await PayerAsync();
+        var first = (await AskAsync(payer, "body 0")).Pending!;
+        for (var i = 1; i < AskingRate.PerHour; i++)
+        {
+            Assert.NotNull((await AskAsync(payer, $"body {i}")).Pending);
+        }
+        RefusedException? refused = null;
+        for (var i = 0; i < AskingRate.PerHour && refused is null; i++)
+        {
+            refused = await Record.ExceptionAsync(() => AskAsync(payer, $"one more {i}")) as RefusedException;
+        }
+        Assert.Equal(ErrorCode.RateLimited, refused?.Code);
+        Assert.InRange(refused!.RetryAfterMs, 1, 12_000);
+
+        Assert.Equal(first.ApprovalId, (await AskAsync(payer, "body 0")).Pending!.ApprovalId);
+        var token = (await client.ApproveAsync(first.ApprovalId)).ApprovalToken!;
+        Assert.NotNull((await AskAsync(payer, "body 0", token)).Used);
+        Assert.NotNull((await AskAsync((await PayerAsync()).Principal, "body")).Pending);
+    }
+
     [Fact]
     public async Task GiveBack_AfterAnotherRefusal_LetsTheTokenPassAgain()
     {

@@ -12,8 +12,20 @@ sealed record Call(Exchange Exchange, Target Target, string Path, RequestBody? B
 {
     public HttpMethod Method { get; init; } = HttpMethod.Post;
 
+    ProviderSecret? stored;
+
+    /// <summary>The key that it is made with; once it was answered, the one that was answered so, by which alone the provider knows what it keeps of the call.</summary>
+    public string? ProviderKey { get; private set; } = ProviderKey;
+
     /// <summary>The gateway's own key, where the caller brought none: <see cref="ProviderKey"/> is its text.</summary>
-    public ProviderSecret? Stored { get; init; }
+    public ProviderSecret? Stored
+    {
+        get => stored;
+        init => stored = value;
+    }
+
+    /// <summary>Goes on with another key of the gateway's own.</summary>
+    public void Use(ProviderSecret other) => (stored, ProviderKey) = (other, other.Text);
 }
 
 /// <summary>
@@ -62,7 +74,7 @@ sealed class Forwarder(ForwardOptions options, TimeProvider time)
                     attempt--;
                     hold?.NotBilled((int)response.StatusCode);
                     response.Dispose();
-                    call = call with { ProviderKey = other.Text, Stored = other };
+                    call.Use(other);
                     continue;
                 }
                 if (!mayRetry || !IsUnbilledFailure((int)response.StatusCode))

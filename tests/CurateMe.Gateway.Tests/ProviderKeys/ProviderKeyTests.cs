@@ -157,6 +157,29 @@ public sealed class ProviderKeyTests
         Assert.Equal(5, (await rig.RecordsAsync()).Count);
     }
 
+    // The provider knows the response under the key that made it alone: asked with the refused one it would never tell what to charge.
+    [Fact]
+    public async Task ResponseInTheBackground_IsAskedForWithTheKeyThatMadeIt()
+    {
+        await using var upstream = new ScriptedUpstream();
+        await using var rig = await StartAsync(upstream);
+        var key = await rig.KeyAsync();
+        await StoreAsync(rig, "sk-one-1234");
+        await StoreAsync(rig, "sk-two-1234");
+        upstream.Answer("""{"error":{"message":"no"}}""", "401 Unauthorized");
+        upstream.Answer("""{"id":"resp_1","status":"queued","background":true,"usage":null}""");
+        upstream.Answer("""{"id":"resp_1","status":"completed","output":[],"usage":{"input_tokens":100,"output_tokens":50,"total_tokens":150}}""");
+
+        Assert.Equal(200, (await rig.AskAsync(key, """{"model":"gpt-5-mini","input":"ping","background":true,"max_output_tokens":200}""", path: "/v1/responses")).Status);
+
+        await Poll.UntilAsync(async () => (await rig.RecordsAsync()).Count == 1, "the record");
+        var shown = Shown(upstream);
+        Assert.Equal(3, shown.Length);
+        Assert.NotEqual(shown[0], shown[1]);
+        Assert.Equal(shown[1], shown[2]);
+        Assert.Equal(50, Assert.Single(await rig.RecordsAsync()).Usage.CompletionTokens);
+    }
+
     [Fact]
     public async Task AllRefused_TheCallerSeesWhatTheProviderSaid_AndNothingIsCharged()
     {

@@ -50,7 +50,17 @@ static class PresentedKey
         authorization is [{ } text, ..] && text.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? text[Bearer.Length..].Trim() : null;
 
     // A secret of the gateway is nobody else's key, wherever it was put.
-    static string? Theirs(StringValues values) => values is [{ Length: > 0 } text, ..] && !IsOurs(text) ? text : null;
+    static string? Theirs(StringValues values) => values is [{ Length: > 0 } text, ..] && !IsOurs(Bare(text)) ? text : null;
+
+    // With the scheme of another header, once or more, it is the same secret.
+    static ReadOnlySpan<char> Bare(ReadOnlySpan<char> text)
+    {
+        while ((text = text.TrimStart()).StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        {
+            text = text[Bearer.Length..];
+        }
+        return text;
+    }
 
     static bool IsOurs(ReadOnlySpan<char> text) => text.TrimStart().StartsWith("cm_", StringComparison.Ordinal);
 

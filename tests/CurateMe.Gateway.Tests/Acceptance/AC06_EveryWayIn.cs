@@ -83,6 +83,9 @@ public sealed class AC06_EveryWayIn
     [InlineData("x-api-key", "cm_sk_of-a-neighbour")]
     [InlineData("x-goog-api-key", " cm_rt_of-a-runner")]
     [InlineData("api-key", "cm_sk_of-a-neighbour")]
+    [InlineData("X-Provider-Key", "Bearer cm_sk_of-a-neighbour")]
+    [InlineData("x-api-key", "bearer  cm_at_of-an-operator")]
+    [InlineData("Authorization", "Bearer Bearer cm_sk_of-a-neighbour")]
     public async Task GatewaySecret_WhereAProvidersKeyMayStand_StaysHereAndTheStoredKeyIsUsed(string name, string value)
     {
         await using var upstream = new ScriptedUpstream();

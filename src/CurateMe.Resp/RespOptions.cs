@@ -50,7 +50,7 @@ public sealed record RespOptions
     /// <summary>The wait before the first reconnect; doubled after each failure, each wait drawn at random from its upper half.</summary>
     public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>The longest wait between two attempts.</summary>
+    /// <summary>The longest wait between two attempts, and the least age at which a connection is replaced because its server says that it is a replica.</summary>
     public TimeSpan MaxReconnectDelay { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Commands without a reply on one connection; one more fails with <see cref="RespNotSentException"/>.</summary>

@@ -19,6 +19,7 @@ internal sealed class RespConnection
     private readonly TimeProvider _time;
     private readonly Action<RespConnection, RespReply>? _pushed;
     private readonly TaskCompletionSource<RespException> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long _openedAt;
     private ITimer? _sweep;
     private long _appended;
     private long _handed;
@@ -28,6 +29,7 @@ internal sealed class RespConnection
     private CommandBuffer _sent;
     private bool _isSending;
     private bool _isClosed;
+    private bool _refusedWrite;
 
     // What is sent by those whose replies are being handed out goes out together.
     [ThreadStatic]
@@ -42,7 +44,7 @@ internal sealed class RespConnection
         _time = options.Time;
         _pushed = pushed;
         _replies = new(options.Limits);
-        _lastByteAt = _time.GetTimestamp();
+        _lastByteAt = _openedAt = _time.GetTimestamp();
     }
 
     public RespAddress Address { get; }
@@ -230,13 +232,26 @@ internal sealed class RespConnection
         {
             t_dispatching = null;
         }
+        if (_refusedWrite)
+            LeaveReplica(now);
         lock (_gate)
         {
-            if (_isSending || _gathered.Length == 0)
+            if (_isClosed || _isSending || _gathered.Length == 0)
                 return;
             _isSending = true;
         }
         _ = SendAsync();
+    }
+
+    /// <summary>
+    /// A server that was the primary and is a replica now keeps its connections: only a new one finds whoever has its address since. Where the address stays
+    /// a replica's, this is done once per MaxReconnectDelay.
+    /// </summary>
+    private void LeaveReplica(long now)
+    {
+        _refusedWrite = false;
+        if (_time.GetElapsedTime(_openedAt, now) >= _options.MaxReconnectDelay)
+            Close(new RespOutcomeUnknownException($"{Address} is a replica and takes no writes; the connection is given up for one to the primary."));
     }
 
     private void Dispatch(in RespReply reply, long now)
@@ -268,7 +283,10 @@ internal sealed class RespConnection
         if (!reply.IsError)
             request.Succeed(reply);
         else if (request.Client is null || !request.Client.TryRecover(request, reply, this))
+        {
+            _refusedWrite |= reply.ErrorText.StartsWith("READONLY "u8);
             request.Fail(reply.ToException());
+        }
     }
 
     /// <summary>In RESP2, what a subscribed connection receives is an array that names what it is; the answer to PING is such an array too.</summary>

@@ -68,6 +68,20 @@ public sealed class ConnectionFaultTests
     }
 
     [Fact]
+    public async Task Server_ThatStaysAReplica_IsNotDialledForEachWrite()
+    {
+        await using var server = ScriptedServer.Greeting(static async (peer, _) =>
+        {
+            while (await peer.ReceiveAsync() is not null)
+                await peer.SendAsync("-READONLY You can't write against a read only replica.\r\n");
+        });
+        await using var client = await RespClient.ConnectAsync(server.Options with { MaxReconnectDelay = TimeSpan.FromHours(1) });
+        for (var i = 0; i < 50; i++)
+            Assert.Equal("READONLY", (await Assert.ThrowsAsync<RespServerException>(async () => await client.ExecuteAsync(["INCR", "k"]))).Code);
+        Assert.Equal(1, server.Connections);
+    }
+
+    [Fact]
     public async Task IdleConnection_ToASilentServer_IsFoundDeadByItsHeartbeat()
     {
         await using var server = ScriptedServer.Greeting(static (peer, _) => peer.HearOutAsync());

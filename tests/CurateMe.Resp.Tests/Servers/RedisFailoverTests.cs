@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using CurateMe.Testing.Redis;
 using Xunit;
 
@@ -26,5 +28,77 @@ public sealed class RedisFailoverTests
 
         await Eventually.AnswerAsync(client, "PUBLISH", "c", "x");
         await Eventually.TrueAsync(() => Volatile.Read(ref renewed) >= 1 && subscription.Active.IsCompletedSuccessfully, "the subscription");
+    }
+
+    [Fact]
+    public async Task PrimaryThatBecomesAReplica_IsLeftForWhoeverHasItsAddressNow()
+    {
+        Assert.SkipUnless(RedisServer.IsInstalled, RedisServer.Missing);
+        await using var former = await RedisServer.StartAsync();
+        await using var heir = await RedisServer.StartAsync();
+        await using var address = new MovingAddress(former.Port);
+        await using var client = await RespClient.ConnectAsync(new RespOptions { Addresses = [address.Address], MaxReconnectDelay = TimeSpan.FromMilliseconds(100) });
+        Assert.True((await client.ExecuteAsync(["SET", "k", 1])).IsOk);
+
+        await using var direct = await former.ConnectAsync();
+        address.MoveTo(heir.Port);
+        await direct.ExecuteAsync(["REPLICAOF", "127.0.0.1", heir.Port]);
+
+        Assert.True((await Eventually.AnswerAsync(client, "SET", "k", 2)).IsOk);
+        await using var there = await heir.ConnectAsync();
+        Assert.Equal(2, (await there.ExecuteAsync(["GET", "k"])).AsInt64());
+    }
+
+    /// <summary>One address for whichever server is the primary, as a name or a balancer gives; connections stay where they were made.</summary>
+    private sealed class MovingAddress : IAsyncDisposable
+    {
+        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+        private readonly Task _accepting;
+        private volatile int _port;
+
+        public MovingAddress(int port)
+        {
+            _port = port;
+            _listener.Start();
+            _accepting = AcceptAsync();
+        }
+
+        public RespAddress Address => new("127.0.0.1", ((IPEndPoint)_listener.LocalEndpoint).Port);
+
+        public void MoveTo(int port) => _port = port;
+
+        public async ValueTask DisposeAsync()
+        {
+            _listener.Stop();
+            await _accepting;
+        }
+
+        private async Task AcceptAsync()
+        {
+            try
+            {
+                while (true)
+                    _ = RelayAsync(await _listener.AcceptTcpClientAsync());
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException or InvalidOperationException)
+            {
+                return; // stopped
+            }
+        }
+
+        private async Task RelayAsync(TcpClient client)
+        {
+            using var server = new TcpClient();
+            using (client)
+                try
+                {
+                    await server.ConnectAsync(IPAddress.Loopback, _port);
+                    await Task.WhenAny(client.GetStream().CopyToAsync(server.GetStream()), server.GetStream().CopyToAsync(client.GetStream()));
+                }
+                catch (SocketException)
+                {
+                    return; // nobody is there
+                }
+        }
     }
 }

@@ -18,6 +18,12 @@ namespace CurateMe.Ledger.Holds;
 /// </summary>
 public sealed class Hold : IAsyncDisposable
 {
+    /// <summary>
+    /// The dearest call that a provider is believed, in dollars, unless more was held for it. Counts above it are a mistake, such as the largest number there is for "unknown":
+    /// charged, one would close an org for good, and two could not be summed.
+    /// </summary>
+    public const long MostBelievedDollars = 1_000_000;
+
     readonly HoldDesk desk;
     Stage stage;
 
@@ -63,12 +69,16 @@ public sealed class Hold : IAsyncDisposable
     /// <summary>The provider bills this. Said again, the last word counts.</summary>
     /// <param name="price">What the counts are priced by; its version is the record's.</param>
     /// <param name="status">How the call ended; not <see cref="RecordStatus.Held"/>.</param>
-    /// <exception cref="OverflowException">The cost is beyond any amount; the hold then ends as if nothing had been said.</exception>
+    /// <exception cref="OverflowException">The cost is beyond the hold and beyond <see cref="MostBelievedDollars"/>; the hold then ends as if nothing had been said.</exception>
     /// <exception cref="InvalidOperationException">It has ended.</exception>
     public void Billed(in UsageCounts usage, ModelPrice price, UsageSource source, RecordStatus status, string? imageVariant = null)
     {
         ArgumentOutOfRangeException.ThrowIfEqual(status, RecordStatus.Held);
         var cost = price.Cost(in usage, Record.Tier, imageVariant).CeilToNano();
+        if (cost > Record.Hold && cost > NanoUsd.FromDollars(MostBelievedDollars))
+        {
+            throw new OverflowException($"A cost of ${cost} for one request is not believed.");
+        }
         Advance(Stage.Billed);
         Record.Usage = usage;
         Record.Source = source;

@@ -146,6 +146,20 @@ public sealed class HoldTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task I5_Billed_CountThatStandsForUnknown_IsPresumedAndDoesNotCloseTheOrg()
+    {
+        var hold = await TakeAsync();
+        hold.Forwarding();
+        var price = PriceList.BuiltIn.Find("openai", "gpt-4o-mini")!;
+
+        Assert.Throws<OverflowException>(() => hold.Billed(new UsageCounts { [BilledUnit.OutputToken] = UsageCounts.MaxCount }, price, UsageSource.Provider, RecordStatus.Settled));
+        await hold.DisposeAsync();
+
+        Assert.Equal((RecordStatus.Abandoned, 100L), (hold.Record.Status, hold.Record.Cost.Value));
+        await AssertSpentAsync(100);
+    }
+
+    [Fact]
     public async Task I5_Billed_StatusHeld_IsRefused()
     {
         await using var hold = await TakeAsync();

@@ -103,7 +103,6 @@ static class PriceFile
         var model = reader.Name("model");
         if (provider is null) place.Add("provider is missing; write it in the file's head or in the row");
         if (model is null && !element.TryGetProperty("model", out _)) place.Add("model is missing; write the name a caller sends");
-        var prices = reader.Prices("prices");
         var row = new PriceRow
         {
             File = place.File,
@@ -120,7 +119,7 @@ static class PriceFile
             Retires = reader.Date("retires"),
             Source = reader.Text("source") ?? defaults.Source,
             AsOf = reader.Date("as_of") ?? defaults.AsOf,
-            Prices = prices is null ? null : PriceBlock.Amend(prices, defaults.EveryModel),
+            Prices = PriceBlock.Amend(reader.Prices("prices"), defaults.EveryModel),
             Tiers = reader.Tiers("tiers"),
             LongContext = reader.LongContext("long_context"),
         };

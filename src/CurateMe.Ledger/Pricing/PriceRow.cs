@@ -35,7 +35,7 @@ sealed record PriceRow
     internal PriceRow Amend(PriceRow earlier) => this with
     {
         Model = earlier.Model,
-        Aliases = Aliases ?? earlier.Aliases,
+        Aliases = Aliases is { } given && Model != earlier.Model && !given.Contains(Model, StringComparer.Ordinal) ? given.Add(Model) : Aliases ?? earlier.Aliases,
         Mode = Mode ?? earlier.Mode,
         MaxInputTokens = MaxInputTokens ?? earlier.MaxInputTokens,
         MaxOutputTokens = MaxOutputTokens ?? earlier.MaxOutputTokens,

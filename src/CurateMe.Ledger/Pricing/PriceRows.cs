@@ -11,16 +11,34 @@ sealed class PriceRows(List<string> faults)
     internal void Add(IReadOnlyList<PriceRow> file)
     {
         RefuseDuplicates(file);
-        foreach (var row in file) Add(row);
+        foreach (var row in file) ReleaseAliases(row);
+        var amended = new Dictionary<(string Provider, string Name), string>();
+        foreach (var row in file) Add(row, amended);
     }
 
-    void Add(PriceRow row)
+    /// <summary>A row that gives its aliases anew leaves those it does not name, also to other rows of its file.</summary>
+    void ReleaseAliases(PriceRow row)
     {
-        var name = _aliases.GetValueOrDefault((row.Provider, row.Model), row.Model);
+        if (row.Aliases is not { } kept) return;
+        var name = NameOf(row);
+        var left = (_rows.GetValueOrDefault((row.Provider, name))?.Aliases ?? []).Where(alias => alias != row.Model && !kept.Contains(alias, StringComparer.Ordinal));
+        foreach (var alias in left.Where(alias => _aliases.GetValueOrDefault((row.Provider, alias)) == name)) _aliases.Remove((row.Provider, alias));
+    }
+
+    void Add(PriceRow row, Dictionary<(string Provider, string Name), string> amended)
+    {
+        var name = NameOf(row);
+        if (!amended.TryAdd((row.Provider, name), row.Model) && amended[(row.Provider, name)] is var other && other != row.Model)
+            faults.Add($"{row.File}: {row.Provider}/{row.Model}: stands for the same model, {name}, as {other} in the same file; keep one of them, or give {name} aliases that leave the other out");
+        foreach (var alias in (row.Aliases ?? []).Where(alias => alias != name && !amended.ContainsKey((row.Provider, alias)) && _rows.ContainsKey((row.Provider, alias))))
+            faults.Add($"{row.File}: {row.Provider}/{row.Model}: aliases names {alias}, which has a row of its own in an earlier file; write a row for {alias} instead");
         if (_rows.TryGetValue((row.Provider, name), out var earlier)) row = row.Amend(earlier);
         _rows[(row.Provider, row.Model)] = row;
         foreach (var alias in row.Aliases ?? []) _aliases[(row.Provider, alias)] = row.Model;
     }
+
+    /// <summary>The name of the row that this one amends, which an alias stands for; its own where there is none.</summary>
+    string NameOf(PriceRow row) => _aliases.GetValueOrDefault((row.Provider, row.Model), row.Model);
 
     void RefuseDuplicates(IReadOnlyList<PriceRow> file)
     {

@@ -130,6 +130,22 @@ public sealed class PriceFaultTests
     }
 
     [Fact]
+    public void Load_TwoRowsOfAFileForOneModel_Refused()
+    {
+        var earlier = File(RowWith("\"mode\"", "\"aliases\": [\"m1-2026\"], \"mode\""));
+        var dated = RowWith("\"m1\"", "\"m1-2026\"").Replace("\"input\": 1", "\"input\": 9", StringComparison.Ordinal);
+        Assert.StartsWith("file2.json: acme/m1-2026: stands for the same model, m1, as m1 in the same file; keep one of them", Assert.Single(Faults(earlier, File(Row, dated))), StringComparison.Ordinal);
+        Assert.StartsWith("file2.json: acme/m1: stands for the same model, m1, as m1-2026 in the same file", Assert.Single(Faults(earlier, File(dated, Row))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_AliasThatHasARowInAnEarlierFile_Refused()
+    {
+        var taker = RowWith("\"model\": \"m1\"", "\"model\": \"m2\", \"aliases\": [\"m1\"]");
+        Assert.StartsWith("file2.json: acme/m2: aliases names m1, which has a row of its own in an earlier file", Assert.Single(Faults(File(Row), File(taker))), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Load_FileLargerThanTheLimit_Refused()
     {
         using var huge = new MemoryStream(Encoding.UTF8.GetBytes(new string(' ', PriceFile.MaxBytes + 1)));

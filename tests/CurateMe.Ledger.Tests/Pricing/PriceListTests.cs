@@ -95,6 +95,29 @@ public sealed class PriceListTests
         var list = Load(File(Aliased("alias")), File(taker));
         Assert.Equal("m2", list.Find("acme", "alias")!.Model);
         Assert.Empty(list.Find("acme", "m1")!.Aliases);
+        var without = Later.Replace("\"source\"", "\"aliases\": [], \"source\"", StringComparison.Ordinal);
+        Assert.Equal("m2", Load(File(Aliased("alias")), File(taker), File(without)).Find("acme", "alias")!.Model);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Load_LaterRowLeavesAnAliasOut_ItMayHaveARowOfItsOwn(bool ownFirst)
+    {
+        var without = Later.Replace("\"source\"", "\"aliases\": [\"kept\"], \"source\"", StringComparison.Ordinal);
+        var own = Row.Replace("\"m1\"", "\"left\"", StringComparison.Ordinal).Replace("\"input\": 1", "\"input\": 9", StringComparison.Ordinal);
+        var list = Load(File(Aliased("left", "kept")), ownFirst ? File(own, without) : File(without, own));
+        Assert.Equal(9_000_000, list.Find("acme", "left")!.PicoPerUnit(BilledUnit.InputToken));
+        Assert.Equal(500_000, list.Find("acme", "m1")!.PicoPerUnit(BilledUnit.InputToken));
+        Assert.Same(list.Find("acme", "m1"), list.Find("acme", "kept"));
+    }
+
+    [Fact]
+    public void Load_LaterRowUnderAnAliasGivesAliases_KeepsTheNameItIsWrittenBy()
+    {
+        var later = Later.Replace("\"m1\"", "\"alias\", \"aliases\": [\"more\"]", StringComparison.Ordinal);
+        var list = Load(File(Aliased("alias")), File(later));
+        Assert.Equal(["m1", "m1", "m1"], new[] { "m1", "alias", "more" }.Select(name => list.Find("acme", name)?.Model));
     }
 
     [Fact]
@@ -143,6 +166,17 @@ public sealed class PriceListTests
             """);
         Assert.Equal(10_000_000_000, list.Find("acme", "a")!.PicoPerUnit(BilledUnit.WebSearch));
         Assert.Equal(25_000_000_000, list.Find("acme", "b")!.PicoPerUnit(BilledUnit.WebSearch));
+    }
+
+    [Fact]
+    public void Load_EveryModelOfALaterFile_GoesToRowsWithoutPricesToo()
+    {
+        const string later = """
+            { "provider": "acme", "source": "contract 7", "as_of": "2026-09-01", "every_model": { "per_thousand_calls": { "web_search": 12 } },
+              "models": [ { "model": "m1", "max_output_tokens": 9 } ] }
+            """;
+        var price = Load(File(Row), later).Find("acme", "m1")!;
+        Assert.Equal((12_000_000_000, 1_000_000), (price.PicoPerUnit(BilledUnit.WebSearch), price.PicoPerUnit(BilledUnit.InputToken)));
     }
 
     [Fact]

@@ -100,16 +100,19 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
     }
 
     /// <summary>
-    /// Rebuilds every org that the ledger knows of in the day's month. For the start, before anyone is admitted and after the ledger has all that
-    /// the journal had.
+    /// Rebuilds every org that the ledger knows of around a day. For the start, before anyone is admitted and after the ledger has all that
+    /// the journal had. The clock of a machine that was just started may yet be set: the day before is rebuilt too, and a later one that the ledger has records of.
     /// </summary>
     public async Task RebuildAllAsync(DateOnly day, CancellationToken ct)
     {
-        var orgs = await ledger.SpendAsync(orgId: null, SpendPeriod.OfMonth(day), except: null, before: null, ct).ConfigureAwait(false);
-        var sessions = await ledger.SessionSpendAsync(orgId: null, time.GetUtcNow() - SessionLife.Memory, except: null, before: null, ct).ConfigureAwait(false);
-        foreach (var org in orgs.Select(static s => s.OrgId).Concat(sessions.Select(static s => s.OrgId)).Distinct(StringComparer.Ordinal))
+        foreach (var org in await OrgsAroundAsync(day, ct).ConfigureAwait(false))
         {
+            await RebuildAsync(org, day.AddDays(-1), ct).ConfigureAwait(false);
             await RebuildAsync(org, day, ct).ConfigureAwait(false);
+            if (await NewestAsync(org, ct).ConfigureAwait(false) is { } newest && newest.Day > day)
+            {
+                await RebuildAsync(org, newest.Day, ct).ConfigureAwait(false);
+            }
         }
     }
 
@@ -120,6 +123,17 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
         {
             turn.Dispose();
         }
+    }
+
+    async Task<IReadOnlyCollection<string>> OrgsAroundAsync(DateOnly day, CancellationToken ct)
+    {
+        HashSet<string> orgs = new(StringComparer.Ordinal);
+        foreach (var month in new[] { day.AddDays(-1), day, day.AddDays(1) }.Select(SpendPeriod.OfMonth).Distinct())
+        {
+            orgs.UnionWith((await ledger.SpendAsync(orgId: null, month, except: null, before: null, ct).ConfigureAwait(false)).Select(static s => s.OrgId));
+        }
+        orgs.UnionWith((await ledger.SessionSpendAsync(orgId: null, time.GetUtcNow() - SessionLife.Memory, except: null, before: null, ct).ConfigureAwait(false)).Select(static s => s.OrgId));
+        return orgs;
     }
 
     // One at a time for each org; whoever has the turn releases it.
@@ -152,9 +166,12 @@ public sealed class Reconciler(ICounterStore counters, IUsageLedger ledger, Coun
     // New counters know nothing of the times in the ledger, and the clock may have been set back since.
     async Task<CounterMark> AfterLedgerAsync(CounterMark mark, CancellationToken ct)
     {
-        var newest = await ledger.QueryAsync(new UsageQuery { OrgId = mark.OrgId, Limit = 1, Sort = UsageSort.TimeDesc }, ct).ConfigureAwait(false);
-        return newest.Records is [var last] && last.Timestamp >= mark.At ? mark with { At = last.Timestamp.AddMilliseconds(1) } : mark;
+        var newest = await NewestAsync(mark.OrgId, ct).ConfigureAwait(false);
+        return newest is not null && newest.Timestamp >= mark.At ? mark with { At = newest.Timestamp.AddMilliseconds(1) } : mark;
     }
+
+    async Task<UsageRecord?> NewestAsync(string orgId, CancellationToken ct) =>
+        (await ledger.QueryAsync(new UsageQuery { OrgId = orgId, Limit = 1, Sort = UsageSort.TimeDesc }, ct).ConfigureAwait(false)).Records is [var newest] ? newest : null;
 
     async Task<ReconcileReport> MarkedAsync(CounterMark mark, DateOnly day, bool apply, CancellationToken ct)
     {

@@ -338,6 +338,30 @@ public sealed class ReconcilerTests
         Assert.Equal(Figures(expected), Figures(await next.Counters.SnapshotAsync(next.Ask.OrgId, next.Clock.Today, Ct)));
     }
 
+    [Theory]
+    [InlineData(14, 20)]
+    [InlineData(14, -20)]
+    [InlineData(31, 20)]
+    [InlineData(1, -20)]
+    public async Task AC13_RebuildAll_ClockWrongAtTheStart_TheDayItIsSetToIsKnown(int day, int hoursWrong)
+    {
+        var right = new DateTimeOffset(2026, 3, day, 9, 0, 0, TimeSpan.Zero);
+        await using var rig = LedgerRig.Make(new TestClock(right));
+        rig.Recorder.Start();
+        var path = rig.Ask.Path(rig.Ask.Org(daily: 100, monthly: 500), Wishes.Team(), Wishes.Key());
+        await CallAsync(rig, 100, path);
+        await rig.Recorder.DrainAsync(Ct);
+
+        await using var next = rig.Crash();
+        next.Clock.Set(right.AddHours(hoursWrong));
+        await next.StartAsync(Ct);
+        next.Clock.Set(right);
+
+        Assert.Equal((100, 0), await AtAsync(next, "org", PeriodKind.Day));
+        Assert.Equal((100, 0), await AtAsync(next, "org", PeriodKind.Month));
+        Assert.Equal(HoldVerdict.BudgetExceeded, (await next.Desk.TakeAsync(next.Ask.Ask(next.Ask.Path([.. path.Nodes]), 1), Ct)).Outcome.Verdict);
+    }
+
     static List<string> Figures(IEnumerable<CellTotals> cells) =>
         [.. cells.Where(cell => cell.Spent != NanoUsd.Zero).Select(cell => $"{cell}").Order(StringComparer.Ordinal)];
 }

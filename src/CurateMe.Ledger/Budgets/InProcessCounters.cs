@@ -19,7 +19,7 @@ public sealed class InProcessCounters(TimeProvider time) : ICounterStore
 
     /// <inheritdoc />
     public ValueTask<HoldOutcome> HoldAsync(HoldRequest request, CancellationToken ct) =>
-        new(Org(request.Path.OrgId).Hold(in request, time.GetUtcNow(), time.GetTimestamp(), time.TimestampFrequency));
+        new(Org(request.Path.OrgId).Hold(in request, time.GetTimestamp(), time.TimestampFrequency));
 
     /// <inheritdoc />
     public ValueTask<EndOutcome> EndAsync(UsageRecord record, CancellationToken ct)
@@ -66,7 +66,7 @@ public sealed class InProcessCounters(TimeProvider time) : ICounterStore
     /// <inheritdoc />
     public ValueTask AdjustAsync(CounterMark mark, IReadOnlyList<CellDelta> deltas, CancellationToken ct)
     {
-        Org(mark.OrgId).Adjust(mark, deltas);
+        Org(mark.OrgId).Adjust(mark, deltas, time.GetTimestamp());
         return default;
     }
 
@@ -85,13 +85,12 @@ public sealed class InProcessCounters(TimeProvider time) : ICounterStore
     /// <inheritdoc />
     public ValueTask DisposeAsync() => default;
 
-    /// <summary>Forgets periods that are over and sessions unused for <see cref="OrgCounters.SessionMemory"/>; call it about once an hour.</summary>
+    /// <summary>Forgets periods that are over, by the clock and by how long they were not used, and sessions unused for <see cref="OrgCounters.SessionMemory"/>; call it about once an hour.</summary>
     public void Trim()
     {
-        var now = time.GetUtcNow();
         foreach (var org in orgs.Values)
         {
-            org.Trim(now);
+            org.Trim(time);
         }
     }
 

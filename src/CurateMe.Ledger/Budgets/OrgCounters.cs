@@ -9,6 +9,10 @@ sealed class OrgCounters(UnrecordedRecords memory)
     /// <summary>How long a session's total is kept after its last request.</summary>
     public static readonly TimeSpan SessionMemory = TimeSpan.FromDays(30);
 
+    // By the stopwatch: a wall clock that is ahead for an hour must not make a period over that the others are still in.
+    static readonly TimeSpan DayMemory = TimeSpan.FromDays(2);
+    static readonly TimeSpan MonthMemory = TimeSpan.FromDays(62);
+
     readonly Lock gate = new();
     readonly Dictionary<CellName, Cell> cells = [];
     readonly Dictionary<string, NodeActivity> activities = new(StringComparer.Ordinal);
@@ -31,7 +35,7 @@ sealed class OrgCounters(UnrecordedRecords memory)
         }
     }
 
-    public HoldOutcome Hold(in HoldRequest request, DateTimeOffset now, long timestamp, long frequency)
+    public HoldOutcome Hold(in HoldRequest request, long timestamp, long frequency)
     {
         request.Check();
         var record = request.Record;
@@ -42,7 +46,7 @@ sealed class OrgCounters(UnrecordedRecords memory)
             {
                 return Admitted(before.Amount, before.OrgDay, rates.Tightest(request.Path, in before.At.Activities));
             }
-            var hold = new LiveHold { Record = record, Expires = timestamp + (long)(request.TimeToLive.TotalSeconds * frequency), At = CellsOf(request.Path, record.Day, now) };
+            var hold = new LiveHold { Record = record, Expires = timestamp + (long)(request.TimeToLive.TotalSeconds * frequency), At = CellsOf(request.Path, record.Day, timestamp) };
 
             if (rates.Blocker(request.Path, in hold.At.Activities, out var rate) is { } limitedAt)
             {
@@ -189,7 +193,7 @@ sealed class OrgCounters(UnrecordedRecords memory)
         }
     }
 
-    public void Adjust(CounterMark mark, IReadOnlyList<CellDelta> deltas)
+    public void Adjust(CounterMark mark, IReadOnlyList<CellDelta> deltas, long timestamp)
     {
         lock (gate)
         {
@@ -198,25 +202,26 @@ sealed class OrgCounters(UnrecordedRecords memory)
             latest = mark.At > latest ? mark.At : latest;
             foreach (var (name, delta) in deltas)
             {
-                var cell = CellOf(name, KindOf(name.Field), IdOf(name.Field, mark.OrgId), mark.At);
+                var cell = CellOf(name, KindOf(name.Field), IdOf(name.Field, mark.OrgId), timestamp);
                 cell.Spent += delta;
             }
         }
     }
 
-    public void Trim(DateTimeOffset now)
+    public void Trim(TimeProvider time)
     {
-        var today = DateOnly.FromDateTime(now.UtcDateTime);
+        var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
         lock (gate)
         {
             foreach (var (name, cell) in cells)
             {
-                var over = name.Period switch
+                var (over, memory) = name.Period switch
                 {
-                    PeriodKind.Day => name.Start.AddDays(2) < today,
-                    PeriodKind.Month => name.Start.AddMonths(2) < today,
-                    _ => cell.Spent == NanoUsd.Zero || cell.LastUsed + SessionMemory < now,
+                    PeriodKind.Day => (name.Start.AddDays(2) < today, DayMemory),
+                    PeriodKind.Month => (name.Start.AddMonths(2) < today, MonthMemory),
+                    _ => (true, cell.Spent == NanoUsd.Zero ? TimeSpan.Zero : SessionMemory),
                 };
+                over &= time.GetElapsedTime(cell.UsedAt) >= memory;
                 if (over && cell.Held == NanoUsd.Zero && !(activities.GetValueOrDefault(name.Field)?.Live > 0))
                 {
                     cells.Remove(name);
@@ -248,22 +253,22 @@ sealed class OrgCounters(UnrecordedRecords memory)
     }
 
     // A path is shared by many requests of one day, so what was found for it is kept with it.
-    PathCells CellsOf(BudgetPath path, DateOnly day, DateTimeOffset now)
+    PathCells CellsOf(BudgetPath path, DateOnly day, long timestamp)
     {
         if (path.Found is PathCells known && known.Owner == this && known.Day == day && known.Trims == trims)
         {
             foreach (var cell in known.Cells)
             {
-                cell.LastUsed = now;
+                cell.UsedAt = timestamp;
             }
             return known;
         }
-        var found = Find(path, day, now);
+        var found = Find(path, day, timestamp);
         path.Found = found;
         return found;
     }
 
-    PathCells Find(BudgetPath path, DateOnly day, DateTimeOffset now)
+    PathCells Find(BudgetPath path, DateOnly day, long timestamp)
     {
         var month = new DateOnly(day.Year, day.Month, 1);
         var nodes = path.Nodes;
@@ -274,12 +279,12 @@ sealed class OrgCounters(UnrecordedRecords memory)
             var node = nodes[i];
             if (node.Kind == NodeKind.Session)
             {
-                all.Add(CellOf(new CellName(node.Field, PeriodKind.Life, default), node, now));
+                all.Add(CellOf(new CellName(node.Field, PeriodKind.Life, default), node, timestamp));
             }
             else
             {
-                all.Add(CellOf(new CellName(node.Field, PeriodKind.Day, day), node, now));
-                all.Add(CellOf(new CellName(node.Field, PeriodKind.Month, month), node, now));
+                all.Add(CellOf(new CellName(node.Field, PeriodKind.Day, day), node, timestamp));
+                all.Add(CellOf(new CellName(node.Field, PeriodKind.Month, month), node, timestamp));
             }
             if (!activities.TryGetValue(node.Field, out var activity))
             {
@@ -290,15 +295,15 @@ sealed class OrgCounters(UnrecordedRecords memory)
         return new PathCells { Owner = this, Day = day, Trims = trims, Cells = [.. all], Activities = active };
     }
 
-    Cell CellOf(CellName name, BudgetNode node, DateTimeOffset now) => CellOf(name, node.Kind, node.Id, now);
+    Cell CellOf(CellName name, BudgetNode node, long timestamp) => CellOf(name, node.Kind, node.Id, timestamp);
 
-    Cell CellOf(CellName name, NodeKind kind, string nodeId, DateTimeOffset now)
+    Cell CellOf(CellName name, NodeKind kind, string nodeId, long timestamp)
     {
         if (!cells.TryGetValue(name, out var cell))
         {
             cells.Add(name, cell = new Cell { Kind = kind, NodeId = nodeId });
         }
-        cell.LastUsed = now;
+        cell.UsedAt = timestamp;
         return cell;
     }
 
@@ -413,7 +418,7 @@ sealed class OrgCounters(UnrecordedRecords memory)
         public required string NodeId;
         public NanoUsd Spent;
         public NanoUsd Held;
-        public DateTimeOffset LastUsed;
+        public long UsedAt;
     }
 
     // The cells and activities of a path on one day, in its order.

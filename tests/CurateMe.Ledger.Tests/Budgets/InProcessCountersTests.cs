@@ -90,6 +90,21 @@ public sealed class InProcessCountersTests : CounterStoreContract
     }
 
     [Fact]
+    public async Task AC13_Trim_ClockAheadForAWhile_NothingSpentIsForgotten()
+    {
+        var path = Ask.Path(Ask.Org(daily: 10, monthly: 10), Wishes.Key(), Wishes.Session(life: 10));
+        await SpentAsync(path, 10);
+        var right = _clock.Now;
+
+        _clock.Set(right.AddYears(1));
+        ((InProcessCounters)Store).Trim();
+        _clock.Set(right);
+
+        Assert.Equal([(10, 0), (10, 0)], [await AtAsync("org", PeriodKind.Day), await AtAsync("session:s1", PeriodKind.Life)]);
+        Assert.Equal(HoldVerdict.BudgetExceeded, (await Store.HoldAsync(Ask.Ask(path, 1), Ct)).Verdict);
+    }
+
+    [Fact]
     public async Task Captured_Overrun_IsToldAndMemoryStays()
     {
         var path = Ask.Whole();

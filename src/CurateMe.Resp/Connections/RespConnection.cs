@@ -284,7 +284,8 @@ internal sealed class RespConnection
             request.Succeed(reply);
         else if (request.Client is null || !request.Client.TryRecover(request, reply, this))
         {
-            _refusedWrite |= reply.ErrorText.StartsWith("READONLY "u8);
+            // Of a write within a script, an older server says it in the middle of its own error.
+            _refusedWrite |= reply.ErrorText.IndexOf("READONLY You can't write against a read only"u8) >= 0;
             request.Fail(reply.ToException());
         }
     }

@@ -82,6 +82,18 @@ public sealed class ConnectionFaultTests
     }
 
     [Fact]
+    public async Task Server_ThatSaysWithinAScriptsErrorThatItIsAReplica_IsLeft()
+    {
+        await using var server = ScriptedServer.Greeting(static async (peer, number) =>
+        {
+            while (await peer.ReceiveAsync() is not null)
+                await peer.SendAsync(number == 0 ? "-ERR Error running script (call to f_1): @user_script:1: -READONLY You can't write against a read only replica.\r\n" : "+OK\r\n");
+        });
+        await using var client = await RespClient.ConnectAsync(server.Options with { MaxReconnectDelay = TimeSpan.FromMilliseconds(20) });
+        Assert.True((await Eventually.AnswerAsync(client, "EVALSHA", "1", 1, "k")).IsOk);
+    }
+
+    [Fact]
     public async Task IdleConnection_ToASilentServer_IsFoundDeadByItsHeartbeat()
     {
         await using var server = ScriptedServer.Greeting(static (peer, _) => peer.HearOutAsync());

@@ -30,8 +30,10 @@ public sealed class RedisFailoverTests
         await Eventually.TrueAsync(() => Volatile.Read(ref renewed) >= 1 && subscription.Active.IsCompletedSuccessfully, "the subscription");
     }
 
-    [Fact]
-    public async Task PrimaryThatBecomesAReplica_IsLeftForWhoeverHasItsAddressNow()
+    [Theory]
+    [InlineData("SET", "k", "2")]
+    [InlineData("EVAL", "return redis.call('SET', KEYS[1], 2)", "1", "k")]
+    public async Task PrimaryThatBecomesAReplica_IsLeftForWhoeverHasItsAddressNow(params string[] write)
     {
         Assert.SkipUnless(RedisServer.IsInstalled, RedisServer.Missing);
         await using var former = await RedisServer.StartAsync();
@@ -44,7 +46,7 @@ public sealed class RedisFailoverTests
         address.MoveTo(heir.Port);
         await direct.ExecuteAsync(["REPLICAOF", "127.0.0.1", heir.Port]);
 
-        Assert.True((await Eventually.AnswerAsync(client, "SET", "k", 2)).IsOk);
+        Assert.True((await Eventually.AnswerAsync(client, [.. write.Select(static word => (RespArg)word)])).IsOk);
         await using var there = await heir.ConnectAsync();
         Assert.Equal(2, (await there.ExecuteAsync(["GET", "k"])).AsInt64());
     }

@@ -16,7 +16,7 @@ namespace CurateMe.Ledger.Redis;
 /// </summary>
 public sealed partial class RedisCounters : ICounterStore
 {
-    /// <summary>What a server may answer with: an org's sessions of thirty days come in one reply, so there may be two million of them.</summary>
+    /// <summary>What a server may answer with: an org's sessions of thirty days come in one reply, two elements each.</summary>
     public static readonly RespLimits ReplyLimits = new() { MaxElements = 1 << 22, MaxReplyBytes = 512 << 20 };
 
     /// <summary>Every org that has counters here, so that a sweep finds what others left.</summary>

@@ -171,12 +171,25 @@ sealed partial class RefusalLog : IHostedService, IDisposable
                 }
                 Interlocked.Add(ref dropped, lost);
                 Log.NotWritten(logger, lost, e.Message);
-                file?.Dispose();
-                file = null;
+                Abandon();
                 batch = lost;
             }
             Interlocked.Add(ref written, batch);
         }
+    }
+
+    // Closing writes what is buffered, which the disk refuses once more.
+    void Abandon()
+    {
+        try
+        {
+            file?.Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is closed all the same.
+        }
+        file = null;
     }
 
     FileStream Current()

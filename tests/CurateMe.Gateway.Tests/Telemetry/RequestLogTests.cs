@@ -165,6 +165,26 @@ public sealed class RequestLogTests
         await log.StopAsync(default);
     }
 
+    [Fact]
+    public async Task Log_OnADiskThatWasFull_WritesAgainWhenThereIsRoom()
+    {
+        using var directory = new TemporaryDirectory();
+        var clock = new FixedClock(Noon);
+        using var log = new RefusalLog(new RefusalLogOptions(directory.Path), clock, NullLogger<RefusalLog>.Instance);
+        var full = Path.Combine(directory.Path, $"refusals-{Noon:yyyyMMdd'T'HHmmssfffffff}.jsonl");
+        File.CreateSymbolicLink(full, "/dev/full");
+        await log.StartAsync(default);
+        log.Add(Refused(0));
+        await Poll.UntilAsync(() => log.Dropped == 1, "what the disk did not take is counted");
+        File.Delete(full);
+        clock.Now = Noon.AddSeconds(1);
+        log.Add(Refused(1));
+        var kept = await ReadAsync(log, Noon, Noon.AddDays(1));
+        await log.StopAsync(default);
+        Assert.Equal(["gw_1"], kept.Select(static r => r.RequestId));
+        Assert.Equal(1, log.Dropped);
+    }
+
     static RefusedRequest Refused(int i) => new() { Ts = Noon.AddSeconds(i), RequestId = $"gw_{i}", Code = "daily_budget", Endpoint = "/v1/chat/completions", StatusCode = 403 };
 
     static async Task<List<RefusedRequest>> ReadAsync(RefusalLog log, DateTimeOffset from, DateTimeOffset to)

@@ -15,13 +15,40 @@ static class RequestTraces
     /// <summary>Whether anybody listens.</summary>
     public static bool On => Source.HasListeners();
 
-    public static void Settled(UsageRecord record, HttpContext http)
+    public static void Settled(UsageRecord record, HttpContext http) =>
+        Make($"{Operation(record.Endpoint)} {record.Model}", ActivityKind.Client, http, record.Timestamp, span => Tell(span, record));
+
+    public static void Refused(ErrorCode code, Exchange exchange) => Make("refuse", ActivityKind.Server, exchange.Http, exchange.Admitted, span =>
     {
-        using var span = Source.StartActivity($"{Operation(record.Endpoint)} {record.Model}", ActivityKind.Client, Parent(http), tags: null, links: null, record.Timestamp);
-        if (span is null)
+        span.SetTag("error.type", code.Code);
+        span.SetTag("http.response.status_code", code.Status);
+        span.SetTag("gateway.request_id", exchange.Id.ToString());
+        span.SetTag("gateway.org_id", exchange.Principal?.OrgId);
+        span.SetTag("gateway.key_id", exchange.Principal?.KeyId);
+        span.SetStatus(ActivityStatusCode.Error);
+    });
+
+    // The host makes an activity for every request, which is never kept or sent: below it a span would not be kept either, and would lack its parent if it were.
+    static void Make(string name, ActivityKind kind, HttpContext http, DateTimeOffset from, Action<Activity> tell)
+    {
+        var hosts = Activity.Current;
+        Activity.Current = null;
+        try
         {
-            return;
+            using var span = Source.StartActivity(name, kind, Parent(http), tags: null, links: null, from);
+            if (span is not null)
+            {
+                tell(span);
+            }
         }
+        finally
+        {
+            Activity.Current = hosts;
+        }
+    }
+
+    static void Tell(Activity span, UsageRecord record)
+    {
         var usage = record.Usage;
         span.SetTag("gen_ai.operation.name", Operation(record.Endpoint));
         span.SetTag("gen_ai.provider.name", Provider(record.Provider));
@@ -41,17 +68,6 @@ static class RequestTraces
             span.SetStatus(ActivityStatusCode.Error);
         }
         span.SetEndTime(record.Timestamp.UtcDateTime.AddMilliseconds(record.LatencyMs));
-    }
-
-    public static void Refused(ErrorCode code, Exchange exchange)
-    {
-        using var span = Source.StartActivity("refuse", ActivityKind.Server, Parent(exchange.Http), tags: null, links: null, exchange.Admitted);
-        span?.SetTag("error.type", code.Code);
-        span?.SetTag("http.response.status_code", code.Status);
-        span?.SetTag("gateway.request_id", exchange.Id.ToString());
-        span?.SetTag("gateway.org_id", exchange.Principal?.OrgId);
-        span?.SetTag("gateway.key_id", exchange.Principal?.KeyId);
-        span?.SetStatus(ActivityStatusCode.Error);
     }
 
     /// <summary>OpenTelemetry's word for what an endpoint does.</summary>

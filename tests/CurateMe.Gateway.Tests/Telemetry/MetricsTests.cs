@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -205,6 +206,32 @@ public sealed partial class MetricsTests
         }
         Assert.True(collector.HasBytes("/v1/traces", Convert.FromHexString("0af7651916cd43dd8448eb211c80319c")), "the caller's trace goes on");
         Assert.False(collector.Has("/v1/traces", Prompt) || collector.Has("/v1/metrics", Prompt));
+    }
+
+    [Fact]
+    public async Task Otlp_RequestsWithoutATrace_AreTracesOfTheirOwn()
+    {
+        await using var collector = await Collector.StartAsync();
+        await using (var rig = await GatewayRig.StartAsync(new Dictionary<string, string?>(Settings)
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Address,
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+        }))
+        {
+            var key = await rig.KeyAsync();
+            // As most callers: no traceparent at all.
+            using var plain = new HttpClient(new SocketsHttpHandler { ActivityHeadersPropagator = null }) { BaseAddress = rig.Address };
+            foreach (var secret in (string[])[key, "cm_sk_abcdefghijklmnopqrstuvwxyz0123456789"])
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/openai/chat/completions") { Content = JsonContent.Create(Chat()) };
+                request.Headers.Add("X-CM-API-Key", secret);
+                using var answer = await plain.SendAsync(request);
+            }
+            await rig.QuietAsync();
+            await rig.App.StopAsync();
+        }
+        Assert.True(collector.Has("/v1/traces", "chat gpt-4o-mini"), "the settled request is a span");
+        Assert.True(collector.Has("/v1/traces", "refuse"), "the refused request is a span");
     }
 
     [Theory]

@@ -53,7 +53,7 @@ static class CommandLine
             await errors.WriteLineAsync($"No answer from {gateway.Address}: {failure.Message}");
             return CouldNotAsk;
         }
-        catch (Exception failure) when (failure is CannotAskException or JsonException or TaskCanceledException or IOException)
+        catch (Exception failure) when (failure is CannotAskException or JsonException or TaskCanceledException or IOException or UnauthorizedAccessException)
         {
             await errors.WriteLineAsync(failure.Message);
             return CouldNotAsk;

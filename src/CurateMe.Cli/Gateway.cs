@@ -34,10 +34,18 @@ sealed class Gateway(HttpClient http, Func<string, string?> environment)
     /// <exception cref="CannotAskException">It is not there.</exception>
     public async Task<Stream> FetchAsync(Uri address, CancellationToken ct)
     {
-        using var answer = await http.GetAsync(address, ct);
-        return answer.IsSuccessStatusCode
-            ? new MemoryStream(await answer.Content.ReadAsByteArrayAsync(ct))
-            : throw new CannotAskException($"{address} answered {(int)answer.StatusCode}.");
+        try
+        {
+            using var answer = await http.GetAsync(address, ct);
+            return answer.IsSuccessStatusCode
+                ? new MemoryStream(await answer.Content.ReadAsByteArrayAsync(ct))
+                : throw new CannotAskException($"{address} answered {(int)answer.StatusCode}.");
+        }
+        catch (HttpRequestException failure)
+        {
+            // Not the gateway, which is what such a failure is about everywhere else.
+            throw new CannotAskException($"No answer from {address}: {failure.Message}");
+        }
     }
 
     /// <summary>A client, about one org where one is named.</summary>

@@ -317,6 +317,23 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task UsageExport_ToWhatCannotBeWritten_CouldNotAsk()
+    {
+        var directory = Directory.CreateTempSubdirectory("cm-export-");
+        try
+        {
+            using var gateway = new ScriptedGateway(HttpStatusCode.OK, "request_id,ts\r\n");
+            var (code, output, errors) = await RunAsync(gateway, Environment, "usage", "export", "--org", "org_a", "-o", directory.FullName);
+            Assert.Equal((2, ""), (code, output));
+            Assert.Contains(directory.FullName, errors, StringComparison.Ordinal);
+        }
+        finally
+        {
+            directory.Delete();
+        }
+    }
+
+    [Fact]
     public async Task Latency_InATable_IsARowForEachStage()
     {
         using var gateway = new ScriptedGateway(HttpStatusCode.OK, """{"stages":[{"stage":"auth","count":3,"p50_ms":0.1,"p95_ms":0.2,"p99_ms":0.3,"max_ms":4},{"stage":"hold","count":3,"p50_ms":1,"p95_ms":2,"p99_ms":3,"max_ms":40}]}""");

@@ -166,6 +166,21 @@ public sealed class PricesCommandTests : IDisposable
         Assert.NotEmpty(output!["changes"]!.AsArray());
     }
 
+    [Fact]
+    public async Task From_AnAddressThatDoesNotAnswer_IsNamed_AndNotTheGateway()
+    {
+        using var page = new NoPage();
+        var (code, _, errors) = await RunAsync(null, page, "prices", "diff", "--from", "https://models.test/api.json");
+        Assert.Equal(2, code);
+        Assert.Contains("https://models.test/api.json", errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("localhost:8002", errors, StringComparison.Ordinal);
+    }
+
+    sealed class NoPage : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => throw new HttpRequestException("Name or service not known (models.test:443)");
+    }
+
     [Theory]
     [InlineData(HttpStatusCode.NotFound, "{}")]
     [InlineData(HttpStatusCode.OK, "no json")]

@@ -7,8 +7,8 @@ namespace CurateMe.Ledger.Configuration;
 /// </summary>
 public interface IConfigStore : IAsyncDisposable
 {
-    /// <summary>Most documents or entries in one answer.</summary>
-    const int MaxLimit = 1000;
+    /// <summary>Most documents or entries in one answer: one more than the longest page of the admin API, which tells by it whether another page follows.</summary>
+    const int MaxLimit = 1_001;
 
     /// <summary>Most documents in one change.</summary>
     const int MaxWrites = 100;

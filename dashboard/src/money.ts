@@ -26,6 +26,9 @@ export function shortUsd(dollars: number): string {
 /** Integer nano-dollars as dollars, for showing. */
 export const fromNano = (nano: number): number => nano / 1e9;
 
+/** Dollars of the API as the integer they stand for. */
+export const toNano = (dollars: number): number => Math.round(dollars * 1e9);
+
 /** What a form's field says: a number of dollars, `unlimited`, or null for the default. Undefined when it is no money. */
 export function parseLimit(text: string): number | 'unlimited' | null | undefined {
   const plain = text.trim().replace(/^\$/, '').replaceAll(',', '');

@@ -14,7 +14,7 @@ import { Answer, Card, Empty, Page } from '../parts/Page';
 import { Figures } from '../parts/Table';
 import { bucketSpan, buckets, iso, relative, type Span, spanOf, stamp } from '../time';
 import { requestsBehind, type Row, stack } from './breakdown/stack';
-import { driftLevel, ending } from './overview/words';
+import { ahead, driftLevel, driftText, ending } from './overview/words';
 import { FirstRun } from './start/FirstRun';
 
 const Chart = lazy(() => import('./breakdown/Chart'));
@@ -48,17 +48,18 @@ export default function Overview() {
 
 /** Spend against budget; the live stream is ahead of the answer that is asked for. */
 function Spend({ view }: { view: View }) {
-  const { spend } = useLive();
-  const fresh = spend?.org_id === view.org_id ? spend : null;
+  const { spend, state } = useLive();
+  const fresh = ahead(view, spend, state);
+  const reset = view.today.source === 'counters' ? (view.drift?.reset ?? 0) : 0;
   return (
     <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
-      <Period name="Today" of={view.today} spent={fresh?.daily_spend ?? view.today.spent} held={fresh?.daily_held ?? view.today.held ?? 0} at={view.at} />
+      <Period name="Today" of={view.today} spent={fresh?.daily_spend ?? view.today.spent} held={fresh?.daily_held ?? view.today.held ?? 0} at={view.at} reset={reset} />
       <Period name="This month" of={view.month} spent={fresh?.monthly_spend ?? view.month.spent} held={fresh?.monthly_held ?? view.month.held ?? 0} at={view.at} />
     </SimpleGrid>
   );
 }
 
-function Period({ name, of, spent, held, at }: { name: string; of: View['today']; spent: number; held: number; at: string }) {
+function Period({ name, of, spent, held, at, reset = 0 }: { name: string; of: View['today']; spent: number; held: number; at: string; reset?: number }) {
   const budget = of.budget ?? null;
   const share = taken({ spent, held, limit: budget });
   const end = ending({ spent, held, budget, forecast: of.forecast ?? null, endsAt: of.budget_ends_at ?? null, at: new Date(at), period: name === 'Today' ? 'day' : 'month' });
@@ -67,6 +68,7 @@ function Period({ name, of, spent, held, at }: { name: string; of: View['today']
       <Group justify="space-between" align="baseline">
         <Text component="h2" size="sm" c="dimmed" fw={500} m={0}>{name}</Text>
         {of.source === 'ledger' && <Tooltip label="The live counters are away; this is what the ledger has."><Badge variant="light" color="yellow">by the ledger</Badge></Tooltip>}
+        {reset > 0 && <Tooltip label="Somebody reset the live counters today; the ledger and the month still have it."><Badge variant="light" color="yellow">{usd(reset)} reset</Badge></Tooltip>}
       </Group>
       <Group justify="space-between" align="baseline" mt={2}>
         <Text component="p" m={0} fz={32} fw={650} lh={1.25} className="tabular" data-testid={`spent-${name === 'Today' ? 'day' : 'month'}`}><Money of={spent} /></Text>
@@ -140,7 +142,7 @@ function Health({ view }: { view: View }) {
       <dl className="facts">
         {row('Counters', stores.counters.connected, store(stores.counters))}
         {row('Ledger', stores.ledger.connected, store(stores.ledger))}
-        {drift ? row('Drift', driftLevel(drift.pct) === 'low', `${percent(drift.pct)}: counters ${usd(drift.counters)}, ledger ${usd(drift.ledger)}`, 'Today’s spend by the live counters and by the ledger') : row('Drift', false, 'not known while a store is away')}
+        {drift ? row('Drift', driftLevel(drift.pct) === 'low', driftText(drift), 'Today’s spend by the live counters and by the ledger; a reset is no drift') : row('Drift', false, 'not known while a store is away')}
         {stores.queue_depth != null && row('To be recorded', stores.queue_depth < 100, stores.queue_depth === 0 ? 'nothing waits' : `${count(stores.queue_depth)}, the oldest ${milliseconds(stores.oldest_ms)}`)}
         {stores.dlq_depth != null && row('Dead letters', stores.dlq_depth === 0, stores.dlq_depth === 0 ? 'none' : count(stores.dlq_depth))}
         {stores.live_holds != null && row('In flight', true, `${count(stores.live_holds)} ${stores.live_holds === 1 ? 'hold' : 'holds'}`)}

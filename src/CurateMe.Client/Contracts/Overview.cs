@@ -82,8 +82,11 @@ public sealed record StoreState(bool Connected, double? LatencyMs);
 
 /// <summary>Today's spend by the counters and by the ledger; what is on its way from one to the other is a difference too.</summary>
 /// <param name="Pct">(counters − ledger) / counters × 100, one decimal.</param>
-public sealed record DriftOverview(double Pct, NanoUsd Counters, NanoUsd Ledger)
+/// <param name="Counters">As if nothing had been reset: the live counters and <paramref name="Reset"/> together.</param>
+/// <param name="Reset">What resets in force took off the live counters of today; 0 where there is none.</param>
+public sealed record DriftOverview(double Pct, NanoUsd Counters, NanoUsd Ledger, NanoUsd Reset)
 {
+    public long ResetNanoUsd => Reset.Value;
     public long DifferenceNanoUsd => Counters.Value - Ledger.Value;
 }
 

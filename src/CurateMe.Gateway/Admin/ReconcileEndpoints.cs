@@ -85,7 +85,8 @@ static class ReconcileEndpoints
         }
     }
 
-    static async Task<NanoUsd> ResetAsync(string org, DateOnly day, CounterResets resets, CancellationToken ct)
+    /// <summary>What a reset in force took off an org's day; none while nobody can say.</summary>
+    public static async Task<NanoUsd> ResetAsync(string org, DateOnly day, CounterResets resets, CancellationToken ct)
     {
         try
         {
@@ -163,7 +164,8 @@ static class ReconcileEndpoints
     static Ok<Page<ErrorGroup>> Errors(string? source, string? since, ErrorBook errors) =>
         TypedResults.Ok(new Page<ErrorGroup>(errors.Since(Times.Instant("since", since), source), NextCursor: null));
 
-    static async IAsyncEnumerable<string> OrgsAsync(string? one, Catalogue catalogue, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
+    /// <summary>The ids of all orgs, or of one.</summary>
+    public static async IAsyncEnumerable<string> OrgsAsync(string? one, Catalogue catalogue, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {
         if (one is not null)
         {

@@ -12,9 +12,6 @@ namespace CurateMe.Gateway.Dashboard;
 /// <summary>All that a first page shows, in one answer, and also while a store is away.</summary>
 static class OverviewEndpoints
 {
-    /// <summary>Orgs whose held money is added up for all orgs together.</summary>
-    const int MaxOrgsHeld = 200;
-
     public static RouteGroupBuilder MapOverview(this RouteGroupBuilder gateway)
     {
         gateway.MapGet("/overview", GetAsync).WithName("GetOverview").WithTags("Dashboard").Requires(AdminRight.Read);
@@ -27,7 +24,7 @@ static class OverviewEndpoints
         var org = call.NamedOrg is null ? null : (await call.OrgAsync(ct)).Id;
         var policy = org is null ? null : await catalogue.PolicyAsync(org, ct);
         var booked = await BookedAsync(await reads.CaughtUpAsync(ct), org, call, ct);
-        var live = await LiveAsync(counters, catalogue, org, call.Today, ct);
+        var live = await LiveAsync(counters, catalogue, resets, org, call.Today, ct);
         var source = live is null || org is null ? "ledger" : "counters";
         var (day, month) = (call.Today, new DateOnly(call.Today.Year, call.Today.Month, 1));
         var daySpent = source == "counters" ? live!.Day : booked?.Day ?? default;
@@ -46,7 +43,7 @@ static class OverviewEndpoints
             AddedLatencyP95Ms = figures.AddedLatencyP95Ms(),
             Status = figures.Fault() is not null || (live is null && booked is null) ? "unhealthy" : live is null || booked is null || stores.DlqDepth > 0 || stores.LastError is not null ? "degraded" : "healthy",
             Stores = stores,
-            Drift = live is null || booked is null ? null : await DriftAsync(live.Day, booked.Day, org, call.Today, resets, ct),
+            Drift = live is null || booked is null ? null : DriftOf(live, booked.Day),
         });
     }
 
@@ -73,15 +70,15 @@ static class OverviewEndpoints
         }
     }
 
-    sealed record Live(NanoUsd Day, NanoUsd DayHeld, NanoUsd Month, NanoUsd MonthHeld);
+    /// <param name="Reset">What resets in force took off the day.</param>
+    sealed record Live(NanoUsd Day, NanoUsd DayHeld, NanoUsd Month, NanoUsd MonthHeld, NanoUsd Reset);
 
-    static async Task<Live?> LiveAsync(ICounterStore counters, Catalogue catalogue, string? org, DateOnly today, CancellationToken ct)
+    static async Task<Live?> LiveAsync(ICounterStore counters, Catalogue catalogue, CounterResets resets, string? org, DateOnly today, CancellationToken ct)
     {
         try
         {
-            IEnumerable<string> orgs = org is not null ? [org] : (await catalogue.Orgs.ListAsync(orgId: null, afterId: null, MaxOrgsHeld, ct)).Select(static o => o.Id);
-            var sum = new Live(default, default, default, default);
-            foreach (var one in orgs)
+            var sum = new Live(default, default, default, default, default);
+            await foreach (var one in ReconcileEndpoints.OrgsAsync(org, catalogue, ct))
             {
                 foreach (var cell in (await counters.SnapshotAsync(one, today, ct)).Where(static c => c.Kind == NodeKind.Org))
                 {
@@ -89,6 +86,7 @@ static class OverviewEndpoints
                         ? sum with { Day = sum.Day + cell.Spent, DayHeld = sum.DayHeld + cell.Held }
                         : sum with { Month = sum.Month + cell.Spent, MonthHeld = sum.MonthHeld + cell.Held };
                 }
+                sum = sum with { Reset = sum.Reset + await ReconcileEndpoints.ResetAsync(one, today, resets, ct) };
             }
             return sum;
         }
@@ -139,9 +137,5 @@ static class OverviewEndpoints
     }
 
     // A reset in force is no drift: it was asked for.
-    static async Task<DriftOverview> DriftAsync(NanoUsd counted, NanoUsd booked, string? org, DateOnly today, CounterResets resets, CancellationToken ct)
-    {
-        var reset = org is null ? NanoUsd.Zero : (await resets.InForceAsync(org, today, ct)).GetValueOrDefault("org");
-        return new DriftOverview(ReconcileEndpoints.Drift(counted + reset, booked), counted + reset, booked);
-    }
+    static DriftOverview DriftOf(Live live, NanoUsd booked) => new(ReconcileEndpoints.Drift(live.Day + live.Reset, booked), live.Day + live.Reset, booked, live.Reset);
 }

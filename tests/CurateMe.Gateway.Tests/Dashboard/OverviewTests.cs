@@ -86,6 +86,40 @@ public sealed class OverviewTests
     }
 
     [Fact]
+    public async Task Overview_AfterAReset_NamesItBesideTheDrift()
+    {
+        await using var rig = await RigAsync();
+        using (await rig.ChatAsync(await rig.KeyAsync(), Ping)) { }
+        var cost = Assert.Single(await rig.RecordsAsync()).Cost.Value;
+        await new AdminClient(rig.Http, Token).ResetDailyAsync("org_test");
+        foreach (var org in (string?[])["org_test", null])
+        {
+            var drift = (await GetAsync(rig, "/gateway/admin/overview", org))["drift"]!;
+            Assert.Equal((0.0, 0L, cost), ((double)drift["pct"]!, (long)drift["difference_nano_usd"]!, (long)drift["reset_nano_usd"]!));
+            Assert.Equal((cost, cost), (Nano(drift["counters"]!), Nano(drift["ledger"]!)));
+        }
+        Assert.Equal(0, (long)(await GetAsync(rig, "/gateway/admin/overview", "org_test"))["today"]!["spent_nano_usd"]!);
+    }
+
+    [Fact]
+    public async Task Overview_OfMoreOrgsThanAPage_CountsThemAll()
+    {
+        await using var rig = await RigAsync();
+        var admin = new AdminClient(rig.Http, Token);
+        for (var i = 0; i < 200; i++)
+        {
+            await admin.CreateOrgAsync(new OrgCreate { OrgId = $"org_a{i:000}", Name = "A" });
+        }
+        using (await rig.ChatAsync(await rig.KeyAsync("org_z", key: "key_z"), Ping)) { }
+        var cost = Assert.Single(await rig.RecordsAsync("org_z")).Cost.Value;
+        var overview = await GetAsync(rig, "/gateway/admin/overview");
+        Assert.Equal((0.0, cost), ((double)overview["drift"]!["pct"]!, Nano(overview["drift"]!["counters"]!)));
+        Assert.Equal(cost, (long)overview["today"]!["spent_nano_usd"]!);
+    }
+
+    static long Nano(JsonNode dollars) => (long)((decimal)dollars * 1_000_000_000);
+
+    [Fact]
     public async Task Usage_OneRequest_TellsItsWholeStory()
     {
         await using var rig = await RigAsync();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { driftLevel, ending } from './words';
+import { ahead, driftLevel, driftText, ending } from './words';
 
 const facts = { spent: 10, held: 0, budget: 25, forecast: 20, endsAt: null, at: new Date('2026-03-17T12:00:00Z'), period: 'day' as const };
 
@@ -12,3 +12,22 @@ test('a budget that ends says when', () => {
 });
 
 test.each([[0, 'low'], [1.9, 'low'], [2, 'medium'], [-7.7, 'medium'], [10, 'medium'], [10.1, 'high'], [-100, 'high']])('drift of %s %% is %s', (pct, level) => expect(driftLevel(pct)).toBe(level));
+
+const view = { org_id: 'a', today: { source: 'counters', from: '2026-03-17T00:00:00Z' } } as Parameters<typeof ahead>[0];
+const spend = { org_id: 'a', date: '2026-03-17', daily_spend: 7 } as Parameters<typeof ahead>[1] & object;
+
+test('the live figure is shown only where it is ahead of the answer', () => {
+  expect(ahead(view, spend, 'open')).toBe(spend);
+  expect(ahead(view, null, 'open')).toBeNull();
+  expect(ahead(view, spend, 'waiting')).toBeNull();
+  expect(ahead(view, spend, 'off')).toBeNull();
+  expect(ahead({ ...view, org_id: 'b' }, spend, 'open')).toBeNull();
+  expect(ahead(view, { ...spend, date: '2026-03-16' }, 'open')).toBeNull();
+  expect(ahead({ ...view, today: { ...view.today, source: 'ledger' } }, spend, 'open')).toBeNull();
+});
+
+test('a reset is named beside the figures that it parts', () => {
+  const drift = { pct: 0, counters: 0.5, ledger: 0.5, reset: 0, reset_nano_usd: 0, difference_nano_usd: 0 };
+  expect(driftText(drift)).toBe('0 %: counters $0.50, ledger $0.50');
+  expect(driftText({ ...drift, reset: 0.2, reset_nano_usd: 200_000_000 })).toBe('0 %: counters $0.30 and $0.20 taken off by a reset, ledger $0.50');
+});

@@ -1,4 +1,7 @@
-import { usd } from '../../money';
+import type { Schemas } from '../../api/client';
+import type { LiveState } from '../../api/live';
+import { fromNano, toNano, usd } from '../../money';
+import { percent } from '../../numbers';
 import { relative, stamp } from '../../time';
 
 interface Facts { spent: number; held: number; budget: number | null; forecast: number | null; endsAt: string | null; at: Date; period: 'day' | 'month' }
@@ -9,6 +12,19 @@ export function ending({ spent, held, budget, forecast, endsAt, at, period }: Fa
   if (budget !== null && endsAt) return { text: `Ends ${relative(endsAt, at)} at this rate, ${stamp(endsAt).slice(period === 'day' ? 11 : 0, 16)} UTC`, pressing: true };
   if (forecast === null) return { text: '', pressing: false };
   return { text: budget === null ? `At this rate ${usd(forecast)} by its end` : `Lasts: ${usd(forecast)} by its end at this rate`, pressing: false };
+}
+
+type View = Pick<Schemas['Overview'], 'org_id' | 'today'>;
+
+/** The live stream's figures where they are ahead of the answer that was asked for: of the same org and day, while the stream runs and the counters, of which it tells, answer. */
+export function ahead(view: View, spend: Schemas['LiveSpend'] | null, state: LiveState): Schemas['LiveSpend'] | null {
+  return spend !== null && state === 'open' && view.today.source === 'counters' && spend.org_id === view.org_id && spend.date === view.today.from.slice(0, 10) ? spend : null;
+}
+
+/** Today's spend by the live counters and by the ledger, and what a reset took off the former. */
+export function driftText(drift: Schemas['DriftOverview']): string {
+  const reset = drift.reset > 0 ? ` and ${usd(drift.reset)} taken off by a reset` : '';
+  return `${percent(drift.pct)}: counters ${usd(fromNano(toNano(drift.counters) - drift.reset_nano_usd))}${reset}, ledger ${usd(drift.ledger)}`;
 }
 
 /** As the runbook grades it: below 2 % is what is on its way, above 10 % is a failure. */

@@ -159,7 +159,8 @@ static class ReconcileEndpoints
         }
     }
 
-    static Refusal ListAway() => Refusal.StoreAway("The budget store, which keeps the records that were set aside, does not answer.");
+    /// <summary>Redis, and with it the list of what was set aside, does not answer.</summary>
+    public static Refusal ListAway() => Refusal.StoreAway("The budget store, which keeps the records that were set aside, does not answer.");
 
     static Ok<Page<ErrorGroup>> Errors(string? source, string? since, ErrorBook errors) =>
         TypedResults.Ok(new Page<ErrorGroup>(errors.Since(Times.Instant("since", since), source), NextCursor: null));

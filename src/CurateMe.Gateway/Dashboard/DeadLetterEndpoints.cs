@@ -2,6 +2,7 @@ using System.Globalization;
 using CurateMe.Client;
 using CurateMe.Gateway.Admin;
 using CurateMe.Ledger.Records;
+using CurateMe.Resp;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace CurateMe.Gateway.Dashboard;
@@ -22,8 +23,16 @@ static class DeadLetterEndpoints
         var from = Paging.After(cursor) is not { } text ? 0L
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var place) ? place
             : throw Refusal.InvalidField("cursor", "is not a cursor of this list; send next_cursor of the page before, or none");
-        var records = await figures.ListDlq(from, count + 1, ct);
-        return TypedResults.Ok(Paging.Page(records, count, _ => (from + count).ToString(CultureInfo.InvariantCulture), View));
+        try
+        {
+            var records = await figures.ListDlq(from, count + 1, ct);
+            return TypedResults.Ok(Paging.Page(records, count, _ => (from + count).ToString(CultureInfo.InvariantCulture), View));
+        }
+        catch (RespException)
+        {
+            // An empty list would say that nothing is set aside.
+            throw ReconcileEndpoints.ListAway();
+        }
     }
 
     static DeadLetter View(UsageRecord record) => new()

@@ -46,18 +46,12 @@ public sealed class DeadLetters(RespClient client, IUsageLedger ledger, ICounter
         }
     }
 
-    /// <summary>Records of the list from a place on, oldest first, without what cannot be read; none while Redis does not answer.</summary>
+    /// <summary>Records of the list from a place on, oldest first, without what cannot be read.</summary>
+    /// <exception cref="RespException">Redis does not answer.</exception>
     public async Task<IReadOnlyList<UsageRecord>> ListAsync(long from, int count, CancellationToken ct)
     {
-        try
-        {
-            var values = await client.ExecuteAsync(["LRANGE", Key, from, from + count - 1], ct).ConfigureAwait(false);
-            return [.. Enumerable.Range(0, values.Count).Select(i => Read(values[i].AsSpan())).OfType<UsageRecord>()];
-        }
-        catch (RespException)
-        {
-            return [];
-        }
+        var values = await client.ExecuteAsync(["LRANGE", Key, from, from + count - 1], ct).ConfigureAwait(false);
+        return [.. Enumerable.Range(0, values.Count).Select(i => Read(values[i].AsSpan())).OfType<UsageRecord>()];
     }
 
     /// <summary>

@@ -31,6 +31,16 @@ public sealed class DeadLetterTests
     }
 
     [Fact]
+    public async Task List_WhenRedisIsAway_IsNotSaidToBeEmpty()
+    {
+        await using var host = await AdminHost.StartAsync(services: RedisAway);
+        host.Get<GatewayFigures>().Take(host.Get<DeadLetters>());
+        var (status, json, text) = await host.SendAsync("GET", "/gateway/admin/dlq");
+        Assert.True(status == HttpStatusCode.ServiceUnavailable, text);
+        Assert.Equal("store_unavailable", (string?)json!["error"]!["code"]);
+    }
+
+    [Fact]
     public async Task Depth_WhenRedisIsAway_IsNotSaidToBeZero()
     {
         await using var host = await AdminHost.StartAsync(services: RedisAway);

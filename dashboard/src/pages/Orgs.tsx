@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react';
 import { ask, refresh, type Schemas } from '../api/client';
 import { useSeat } from '../app/session';
 import { usd } from '../money';
+import { changesOf } from '../parts/changes';
 import { FormFault } from '../parts/fields';
 import { Id, State, When } from '../parts/figures';
 import { Answer, Card, Empty, Page } from '../parts/Page';
@@ -60,9 +61,11 @@ function OrgForm({ of, close }: { of: Org | null; close: () => void }) {
   const done = async () => { await refresh('/orgs', '/policy', '/budgets', '/overview'); close(); };
   const create = ask.useMutation('post', '/api/v1/admin/orgs', { onSuccess: done });
   const patch = ask.useMutation('patch', '/api/v1/admin/orgs/{org}', { onSuccess: done });
+  const body = { name: name.trim(), tier, suspended };
+  const [before] = useState(body);
   function save(event: FormEvent) {
     event.preventDefault();
-    if (of) patch.mutate({ params: { path: { org: of.org_id } }, body: { name: name.trim(), tier, suspended } });
+    if (of) patch.mutate({ params: { path: { org: of.org_id } }, body: changesOf(before, body) });
     else create.mutate({ body: { name: name.trim(), tier, org_id: id.trim() || null } });
   }
   return (

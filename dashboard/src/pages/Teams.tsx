@@ -8,6 +8,7 @@ import { useNames, useTeams } from '../api/names';
 import { useOrg, useSeat } from '../app/session';
 import { limitText, parseLimit, usd } from '../money';
 import { count } from '../numbers';
+import { changesOf } from '../parts/changes';
 import { FormFault, isLimit, LimitField } from '../parts/fields';
 import { Id, When } from '../parts/figures';
 import { Answer, Card, Empty, Page } from '../parts/Page';
@@ -52,10 +53,11 @@ function TeamForm({ of, close }: { of: Team | null; close: () => void }) {
   const create = ask.useMutation('post', '/api/v1/admin/teams', { onSuccess: done });
   const patch = ask.useMutation('patch', '/api/v1/admin/teams/{team}', { onSuccess: done });
   const amount = (text: string) => { const value = parseLimit(text); return typeof value === 'number' ? value : null; };
+  const body = { name: name.trim(), daily_budget: amount(daily), monthly_budget: amount(monthly) };
+  const [before] = useState(body);
   function save(event: FormEvent) {
     event.preventDefault();
-    const body = { name: name.trim(), daily_budget: amount(daily), monthly_budget: amount(monthly) };
-    if (of) patch.mutate({ params: { header, path: { team: of.team_id } }, body });
+    if (of) patch.mutate({ params: { header, path: { team: of.team_id } }, body: changesOf(before, body) });
     else create.mutate({ params: { header }, body });
   }
   return (

@@ -5,6 +5,7 @@ import { createColumnHelper } from '@tanstack/react-table';
 import { type FormEvent, useState } from 'react';
 import { ask, explain, refresh, type Schemas } from '../api/client';
 import { useOrg, useSeat } from '../app/session';
+import { changesOf } from '../parts/changes';
 import { Confirm } from '../parts/Confirm';
 import { FormFault } from '../parts/fields';
 import { Id, State } from '../parts/figures';
@@ -103,10 +104,11 @@ function HookForm({ of, close, made }: { of: Hook | null; close: () => void; mad
   const done = async () => { await refresh('/webhooks'); close(); };
   const create = ask.useMutation('post', '/api/v1/admin/webhooks', { onSuccess: async (hook) => { await done(); if (hook.secret) made(hook.secret); } });
   const patch = ask.useMutation('patch', '/api/v1/admin/webhooks/{webhook}', { onSuccess: done });
+  const body = { url: url.trim(), events: events as Hook['events'], budget_warning_threshold: threshold === '' ? null : Math.round(Number(threshold) * 100) / 10_000, format: format as Hook['format'] };
+  const [before] = useState(body);
   function save(event: FormEvent) {
     event.preventDefault();
-    const body = { url: url.trim(), events: events as Hook['events'], budget_warning_threshold: threshold === '' ? null : Math.round(Number(threshold) * 100) / 10_000, format: format as Hook['format'] };
-    if (of) patch.mutate({ params: { header: ownerOf(of), path: { webhook: of.webhook_id } }, body });
+    if (of) patch.mutate({ params: { header: ownerOf(of), path: { webhook: of.webhook_id } }, body: changesOf(before, body) });
     else create.mutate({ params: { header }, body });
   }
   return (

@@ -22,9 +22,3 @@ export function FormFault({ of }: { of: unknown }) {
   const { message, remedy } = explain(of);
   return <Alert color="red" role="alert" title={message}>{remedy}</Alert>;
 }
-
-/** Lines of a text area as a list; null when it is empty. */
-export const lines = (text: string): string[] | null => {
-  const found = text.split(/[\n,]/).map((l) => l.trim()).filter(Boolean);
-  return found.length ? found : null;
-};

@@ -7,7 +7,8 @@ import { FormFault, isLimit, LimitField } from '../../parts/fields';
 
 /** Both limits of a node, where they stand. Only what was changed is sent. */
 export function EditLimits({ node, orgId, close }: { node: Schemas['BudgetTreeNode']; orgId: string; close: () => void }) {
-  const was = { daily: limitText(node.daily.limit) || 'unlimited', monthly: limitText(node.monthly.limit) || 'unlimited' };
+  // As it stood when this was opened: the tree is asked for again meanwhile, and what somebody else set must not be set back.
+  const [was] = useState({ daily: limitText(node.daily.limit) || 'unlimited', monthly: limitText(node.monthly.limit) || 'unlimited' });
   const [daily, setDaily] = useState(was.daily);
   const [monthly, setMonthly] = useState(was.monthly);
   const put = ask.useMutation('put', '/gateway/admin/budgets/{org}/nodes/{node}', {

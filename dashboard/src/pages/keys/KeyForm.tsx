@@ -4,7 +4,8 @@ import { ask, refresh, type Schemas } from '../../api/client';
 import { useNames } from '../../api/names';
 import { useOrg } from '../../app/session';
 import { limitText, parseLimit } from '../../money';
-import { FormFault, isLimit, LimitField, lines } from '../../parts/fields';
+import { changesOf, listOf, listText } from '../../parts/changes';
+import { FormFault, isLimit, LimitField } from '../../parts/fields';
 
 const amount = (text: string): number | null => { const value = parseLimit(text); return typeof value === 'number' ? value : null; };
 
@@ -16,8 +17,8 @@ export function KeyForm({ of, close, made }: { of: Schemas['ApiKey'] | null; clo
   const [team, setTeam] = useState(of?.team_id ?? '');
   const [daily, setDaily] = useState(limitText(of?.daily_budget));
   const [monthly, setMonthly] = useState(limitText(of?.monthly_budget));
-  const [models, setModels] = useState(of?.model_allowlist?.join('\n') ?? '');
-  const [addresses, setAddresses] = useState(of?.ip_allowlist?.join('\n') ?? '');
+  const [models, setModels] = useState(listText(of?.model_allowlist));
+  const [addresses, setAddresses] = useState(listText(of?.ip_allowlist));
   const [rpm, setRpm] = useState<number | string>(of?.rate_limit_rpm ?? '');
   const [concurrency, setConcurrency] = useState<number | string>(of?.max_concurrency ?? '');
   const [ends, setEnds] = useState(of?.expires_at?.slice(0, 10) ?? '');
@@ -25,18 +26,19 @@ export function KeyForm({ of, close, made }: { of: Schemas['ApiKey'] | null; clo
   const create = ask.useMutation('post', '/api/v1/admin/keys', { onSuccess: async (key) => { await done(); if (key.key) made(key.key); } });
   const patch = ask.useMutation('patch', '/api/v1/admin/keys/{key}', { onSuccess: done });
 
+  const body: Schemas['KeyPatch'] = {
+    name: name.trim() || null, team_id: team || null, daily_budget: amount(daily), monthly_budget: amount(monthly), model_allowlist: listOf(models), ip_allowlist: listOf(addresses),
+    rate_limit_rpm: rpm === '' ? null : Number(rpm), max_concurrency: concurrency === '' ? null : Number(concurrency), expires_at: ends ? `${ends}T00:00:00Z` : null,
+  };
+  const [before] = useState(body);
+
   function save(event: FormEvent) {
     event.preventDefault();
-    const body: Schemas['KeyPatch'] = {
-      name: name.trim() || null, team_id: team || null, daily_budget: amount(daily), monthly_budget: amount(monthly), model_allowlist: lines(models), ip_allowlist: lines(addresses),
-      rate_limit_rpm: rpm === '' ? null : Number(rpm), max_concurrency: concurrency === '' ? null : Number(concurrency), expires_at: ends ? `${ends}T00:00:00Z` : null,
-    };
-    if (of) {
-      // An end that was not touched keeps its time of day; a name cannot be taken away.
-      if (of.expires_at?.slice(0, 10) === ends) delete body.expires_at;
-      if (body.name === null) delete body.name;
-      patch.mutate({ params: { header, path: { key: of.key_id } }, body });
-    } else create.mutate({ params: { header }, body });
+    if (!of) { create.mutate({ params: { header }, body }); return; }
+    const changes = changesOf(before, body);
+    // A name cannot be taken away.
+    if (changes.name === null) delete changes.name;
+    patch.mutate({ params: { header, path: { key: of.key_id } }, body: changes });
   }
 
   return (
@@ -50,8 +52,8 @@ export function KeyForm({ of, close, made }: { of: Schemas['ApiKey'] | null; clo
             <LimitField label="Dollars a month" value={monthly} set={setMonthly} placeholder="unlimited" />
             <NumberInput label="Requests a minute" value={rpm} onChange={setRpm} min={0} max={10_000_000} allowDecimal={false} placeholder="unlimited" hideControls />
             <NumberInput label="Requests at once" value={concurrency} onChange={setConcurrency} min={0} max={1_000_000} allowDecimal={false} placeholder="unlimited" hideControls />
-            <Textarea label="Only these models" description="One a line; a trailing * stands for any ending" autosize minRows={2} maxRows={8} value={models} onChange={(e) => setModels(e.currentTarget.value)} placeholder="all that the org may use" />
-            <Textarea label="Only from these addresses" description="One address or CIDR range a line" autosize minRows={2} maxRows={8} value={addresses} onChange={(e) => setAddresses(e.currentTarget.value)} placeholder="any" />
+            <Textarea label="Only these models" description="One a line; a trailing * stands for any ending; (none) allows none" autosize minRows={2} maxRows={8} value={models} onChange={(e) => setModels(e.currentTarget.value)} placeholder="all that the org may use" />
+            <Textarea label="Only from these addresses" description="One address or CIDR range a line; (none) allows none" autosize minRows={2} maxRows={8} value={addresses} onChange={(e) => setAddresses(e.currentTarget.value)} placeholder="any" />
             <TextInput label="Ends on" description="At the beginning of that UTC day" type="date" value={ends} onChange={(e) => setEnds(e.currentTarget.value)} />
           </SimpleGrid>
           <FormFault of={create.error ?? patch.error} />

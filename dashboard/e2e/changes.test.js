@@ -1,0 +1,69 @@
+// What several people do at once, what fails, and lists that are longer than a page.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { closeAll, findings, launch, open } from './browser.js';
+import { startGateway } from './gateway.js';
+
+const org = 'org_default';
+const away = { error: { message: 'The ledger does not answer.', type: 'server_error', code: 'store_unavailable', gateway_error_code: 'GW_STORE_003' } };
+const provoked = /status of 503/;
+let gateway;
+let browser;
+before(async () => {
+  gateway = await startGateway();
+  browser = await launch();
+});
+afterEach(closeAll);
+after(async () => { await browser?.close(); await gateway?.stop(); });
+
+test('a key’s form sends what was touched: a limit that somebody else set meanwhile stays, and so does a list that allows nothing', async () => {
+  const { key_id } = await gateway.admin('POST', '/api/v1/admin/keys', { org_id: org, name: 'shared', daily_budget: 50, model_allowlist: [], ip_allowlist: [] });
+  const window = await open(browser, gateway);
+  const { page } = window;
+  await window.go('/keys?key=shared', 'Keys');
+  await page.getByRole('button', { name: 'Actions for shared' }).click();
+  await page.getByRole('menuitem', { name: 'Edit' }).click();
+  assert.equal(await page.getByLabel('Only these models').inputValue(), '(none)');
+  await gateway.admin('PATCH', `/api/v1/admin/keys/${key_id}`, { daily_budget: 1 }, org);
+  await page.getByLabel('Name', { exact: true }).fill('shared-renamed');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  const key = await gateway.admin('GET', `/api/v1/admin/keys/${key_id}`, undefined, org);
+  assert.deepEqual([key.name, key.daily_budget, key.model_allowlist, key.ip_allowlist], ['shared-renamed', 1, [], []]);
+  await window.close();
+});
+
+test('the forms of teams, orgs and limits keep what somebody else changed meanwhile', async () => {
+  await gateway.admin('POST', '/api/v1/admin/orgs', { org_id: 'org_meanwhile', name: 'Meanwhile' });
+  await gateway.admin('POST', '/api/v1/admin/teams', { org_id: org, team_id: 'both', name: 'Both', daily_budget: 50, monthly_budget: 500 });
+  const window = await open(browser, gateway);
+  const { page } = window;
+  await window.go('/orgs', 'Orgs and Tiers');
+  await page.getByRole('button', { name: 'Edit Meanwhile' }).click();
+  await gateway.admin('PATCH', '/api/v1/admin/orgs/org_meanwhile', { suspended: true });
+  await page.getByLabel('Name').fill('Renamed');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  const renamed = await gateway.admin('GET', '/api/v1/admin/orgs/org_meanwhile');
+  assert.deepEqual([renamed.name, renamed.suspended], ['Renamed', true]);
+
+  await window.go('/teams', 'Teams');
+  await page.getByRole('button', { name: 'Edit Both' }).click();
+  await gateway.admin('PATCH', '/api/v1/admin/teams/both', { daily_budget: 2 }, org);
+  await page.getByLabel('Dollars a month').fill('400');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  const team = () => gateway.admin('GET', '/api/v1/admin/teams/both', undefined, org);
+  assert.deepEqual([(await team()).daily_budget, (await team()).monthly_budget], [2, 400]);
+
+  await window.go('/costs/budgets', 'Budgets');
+  await page.getByRole('button', { name: 'Edit limits of Both', exact: true }).click();
+  await gateway.admin('PATCH', '/api/v1/admin/teams/both', { daily_budget: 1 }, org);
+  // The tree is asked for again while the form is open.
+  await page.waitForResponse((r) => r.url().endsWith('/gateway/admin/budgets/org_default') && r.request().method() === 'GET');
+  await page.getByLabel('Dollars a month').fill('300');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('group', { name: 'team Both', exact: true }).getByText('of $300.00').waitFor();
+  assert.deepEqual([(await team()).daily_budget, (await team()).monthly_budget], [1, 300]);
+  await window.close();
+});

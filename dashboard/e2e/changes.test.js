@@ -67,3 +67,28 @@ test('the forms of teams, orgs and limits keep what somebody else changed meanwh
   assert.deepEqual([(await team()).daily_budget, (await team()).monthly_budget], [1, 300]);
   await window.close();
 });
+
+test('a platform webhook is made by a platform admin, and offered to no tenant', async () => {
+  const operator = await open(browser, gateway);
+  const { page } = operator;
+  await operator.go('/webhooks', 'Webhooks');
+  await page.getByRole('button', { name: 'New webhook' }).click();
+  await page.getByRole('combobox', { name: 'Whose' }).click();
+  await page.getByRole('option', { name: 'The platform: every org’s events' }).click();
+  await page.getByLabel('Address').fill('https://ops.example.com/platform');
+  assert.deepEqual(await findings(page), []);
+  await page.getByRole('button', { name: 'Make the webhook' }).click();
+  await page.getByLabel('The secret', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'I have it' }).click();
+  await page.getByRole('row', { name: /ops\.example\.com/ }).getByText('Platform: every org’s events').waitFor();
+  const { data } = await gateway.admin('GET', '/api/v1/admin/webhooks?platform=true');
+  assert.deepEqual(data.map((h) => [h.url, h.org_id ?? null]), [['https://ops.example.com/platform', null]]);
+  await operator.close();
+  const { token } = await gateway.admin('POST', '/api/v1/admin/tokens', { name: 'owner', role: 'org_admin', org_id: org });
+  const tenant = await open(browser, gateway, { token });
+  await tenant.go('/webhooks', 'Webhooks');
+  await tenant.page.getByRole('button', { name: 'New webhook' }).click();
+  await tenant.page.getByLabel('Address').waitFor();
+  assert.equal(await tenant.page.getByText('Whose').count(), 0);
+  await tenant.close();
+});

@@ -96,7 +96,9 @@ export default function Webhooks() {
 }
 
 function HookForm({ of, close, made }: { of: Hook | null; close: () => void; made: (secret: string) => void }) {
-  const { header } = useOrg();
+  const { header, name } = useOrg();
+  const { may } = useSeat();
+  const [owner, setOwner] = useState('org');
   const [url, setUrl] = useState(of?.url ?? '');
   const [events, setEvents] = useState<string[]>(of?.events ?? ['budget_warning', 'budget_exceeded']);
   const [threshold, setThreshold] = useState<number | string>(of?.budget_warning_threshold != null ? Number(of.budget_warning_threshold) * 100 : '');
@@ -109,12 +111,14 @@ function HookForm({ of, close, made }: { of: Hook | null; close: () => void; mad
   function save(event: FormEvent) {
     event.preventDefault();
     if (of) patch.mutate({ params: { header: ownerOf(of), path: { webhook: of.webhook_id } }, body: changesOf(before, body) });
-    else create.mutate({ params: { header }, body });
+    // A webhook that names no org is the platform's.
+    else create.mutate({ params: { header: owner === 'platform' ? {} : header }, body });
   }
   return (
     <Modal opened onClose={close} title={of ? 'Edit the webhook' : 'New webhook'} size="lg">
       <form onSubmit={save}>
         <Stack>
+          {!of && may('platform') && <Select label="Whose" value={owner} onChange={(v) => v && setOwner(v)} data={[{ value: 'org', label: `${name}: its own events` }, { value: 'platform', label: 'The platform: every org’s events' }]} />}
           <TextInput label="Address" required type="url" placeholder="https://hooks.example.com/curateme" maxLength={2000} data-autofocus value={url} onChange={(e) => setUrl(e.currentTarget.value)} />
           <Checkbox.Group label="Told of" value={events} onChange={setEvents}>
             <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs" mt={6}>{kinds.map((k) => <Checkbox key={k} value={k} label={kindNames[k]} />)}</SimpleGrid>

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { closeAll, findings, launch, open } from './browser.js';
-import { startGateway } from './gateway.js';
+import { startGateway, until } from './gateway.js';
 
 const org = 'org_default';
 const away = { error: { message: 'The ledger does not answer.', type: 'server_error', code: 'store_unavailable', gateway_error_code: 'GW_STORE_003' } };
@@ -65,6 +65,49 @@ test('the forms of teams, orgs and limits keep what somebody else changed meanwh
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('group', { name: 'team Both', exact: true }).getByText('of $300.00').waitFor();
   assert.deepEqual([(await team()).daily_budget, (await team()).monthly_budget], [1, 300]);
+  await window.close();
+});
+
+test('who could not be signed out is told so', async () => {
+  const window = await open(browser, gateway, { provoked });
+  const { page } = window;
+  await page.route(/dashboard\/session/, (route) => (route.request().method() === 'DELETE' ? route.fulfill({ status: 503, json: away }) : route.continue()));
+  await page.getByRole('button', { name: 'Your session' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByText('You are still signed in').waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Sign in' }).count(), 0);
+  await page.unroute(/dashboard\/session/);
+  await page.getByRole('button', { name: 'Your session' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  await window.close();
+});
+
+test('figures that could not be renewed say of when they are', async () => {
+  const window = await open(browser, gateway, { provoked });
+  const { page } = window;
+  await window.go('/approvals', 'Approvals');
+  await page.getByText('Nothing waits').waitFor();
+  await page.route(/admin\/approvals/, (route) => route.fulfill({ status: 503, json: away }));
+  await page.getByRole('status').getByText('The ledger does not answer.').waitFor();
+  await page.getByText(/^As of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/).waitFor();
+  assert.deepEqual(await findings(page), []);
+  await page.getByText('Nothing waits').waitFor();
+  await page.unroute(/admin\/approvals/);
+  await page.getByText(/^As of/).waitFor({ state: 'detached' });
+  await window.close();
+});
+
+test('the overview names a reset of the day', async () => {
+  const { key } = await gateway.admin('POST', '/api/v1/admin/keys', { org_id: org, name: 'spender' });
+  assert.equal((await gateway.chat(key)).status, 200);
+  await until('the ledger has it', async () => (await gateway.admin('GET', '/gateway/admin/overview', undefined, org)).drift.ledger > 0);
+  await gateway.admin('POST', '/gateway/admin/costs/reset-daily', { org_id: org });
+  const window = await open(browser, gateway);
+  await window.go('/', 'Overview');
+  await window.page.getByText(/^0 %: counters \$0 and \$[0-9.]+ taken off by a reset, ledger \$[0-9.]+$/).waitFor();
+  await window.page.getByRole('region', { name: 'Today' }).getByText(/^\$[0-9.]+ reset$/).waitFor();
+  assert.deepEqual(await findings(window.page), []);
   await window.close();
 });
 

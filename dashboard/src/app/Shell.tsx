@@ -1,9 +1,10 @@
 import { ActionIcon, AppShell, Burger, Group, Menu, NavLink, ScrollArea, Select, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
+import { notifications } from '@mantine/notifications';
 import { IconLogout, IconMoon, IconSun, IconUserCircle } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
-import { api, forget } from '../api/client';
+import { api, explain, forget } from '../api/client';
 import { useLive } from '../api/live';
 import { stamp } from '../time';
 import { type Item, menu } from './menu';
@@ -103,8 +104,14 @@ function SchemeButton() {
 function UserMenu() {
   const { session } = useSeat();
   async function leave() {
-    await api.DELETE('/dashboard/session');
-    forget(null);
+    try {
+      const { error, response } = await api.DELETE('/dashboard/session');
+      if (!response.ok) throw error;
+      forget(null);
+    } catch (error) {
+      // The session goes on, so this page must not say that it has ended.
+      notifications.show({ color: 'red', title: 'You are still signed in', message: explain(error).message });
+    }
   }
   return (
     <Menu position="bottom-end" shadow="md" width={220}>

@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useRef } from 'react';
 import { useLocation } from 'wouter';
 import { explain } from '../api/client';
 import { trail } from '../app/menu';
+import { stamp } from '../time';
 
 /** A page's frame: where it is in the menu, its title, what can be done on it. */
 export function Page({ title, about, actions, children }: { title?: string; about?: ReactNode; actions?: ReactNode; children: ReactNode }) {
@@ -60,6 +61,16 @@ export function Fault({ error, again }: { error: unknown; again?: () => void }) 
   );
 }
 
+/** What is shown below was so at a time; asking again failed since. */
+function Stale({ error, at, again }: { error: unknown; at: number | undefined; again: () => void }) {
+  return (
+    <Alert color="yellow" icon={<IconAlertTriangle size={18} />} title={at ? `As of ${stamp(new Date(at))} UTC` : 'Not up to date'} role="status" m="md">
+      <Text size="sm">{explain(error).message}</Text>
+      <Button size="compact-sm" variant="default" mt={6} onClick={again}>Try again</Button>
+    </Alert>
+  );
+}
+
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <Stack align="center" gap={4} py={44} px="md" ta="center">
@@ -69,8 +80,8 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-/** The three ends of a question in one place: the answer, a fault, not yet. */
-export function Answer<T>({ of, rows, children }: { of: { data: T | undefined; error: unknown; isPending: boolean; refetch: () => unknown }; rows?: number; children: (data: T) => ReactNode }) {
-  if (of.data !== undefined) return children(of.data);
+/** The ends of a question in one place: the answer, a former one that could not be renewed, a fault, not yet. */
+export function Answer<T>({ of, rows, children }: { of: { data: T | undefined; error: unknown; isPending: boolean; dataUpdatedAt?: number; refetch: () => unknown }; rows?: number; children: (data: T) => ReactNode }) {
+  if (of.data !== undefined) return <>{of.error ? <Stale error={of.error} at={of.dataUpdatedAt} again={() => void of.refetch()} /> : null}{children(of.data)}</>;
   return of.error ? <Fault error={of.error} again={() => void of.refetch()} /> : <Waiting rows={rows} />;
 }

@@ -1,7 +1,7 @@
 // What several people do at once, what fails, and lists that are longer than a page.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { closeAll, findings, launch, open } from './browser.js';
+import { closeAll, findings, launch, open, rows } from './browser.js';
 import { startGateway, until } from './gateway.js';
 
 const org = 'org_default';
@@ -134,4 +134,26 @@ test('a platform webhook is made by a platform admin, and offered to no tenant',
   await tenant.page.getByLabel('Address').waitFor();
   assert.equal(await tenant.page.getByText('Whose').count(), 0);
   await tenant.close();
+});
+
+test('the keys of an org that has more than a page of them can all be found and disabled', async () => {
+  await gateway.admin('POST', '/api/v1/admin/orgs', { org_id: 'org_many', name: 'Many' });
+  const ids = [];
+  for (let made = 0; made < 1010; made += 10) {
+    ids.push(...await Promise.all(Array.from({ length: 10 }, async (_, i) => (await gateway.admin('POST', '/api/v1/admin/keys', { org_id: 'org_many', name: `key ${made + i}` })).key_id)));
+  }
+  const last = ids.sort().at(-1);
+  const window = await open(browser, gateway);
+  const { page } = window;
+  await window.go('/keys?org=org_many', 'Keys');
+  await page.getByText('500 of 1,010').waitFor();
+  assert.equal((await rows(page, 'Keys')).length, 500);
+  await page.getByRole('button', { name: 'Show more' }).click();
+  await until('more rows', async () => (await rows(page, 'Keys')).length === 1000);
+  await page.getByLabel('Find a key').fill(last);
+  await until('the last one alone', async () => (await rows(page, 'Keys')).length === 1);
+  await page.getByRole('button', { name: /^Actions for/ }).click();
+  await page.getByRole('menuitem', { name: 'Disable at once' }).click();
+  await until('disabled', async () => (await gateway.admin('GET', `/api/v1/admin/keys/${last}`, undefined, 'org_many')).status === 'disabled');
+  await window.close();
 });

@@ -1,18 +1,32 @@
+import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { useOrg } from '../app/session';
-import { ask, type Schemas } from './client';
+import { api, type Schemas } from './client';
+import { everyPage, pageRows } from './lists';
 
-/** Most keys and teams whose names are known to a page; beyond them ids are shown. */
-const most = '1000';
-
+// Keyed as the other questions are, so that a change asks for them anew.
 export function useKeys() {
-  const { header } = useOrg();
-  return ask.useQuery('get', '/api/v1/admin/keys', { params: { header, query: { limit: most } } });
+  const { org_id, header } = useOrg();
+  return useQuery({
+    queryKey: ['get', '/api/v1/admin/keys', org_id],
+    queryFn: ({ signal }) => everyPage((cursor) => api.GET('/api/v1/admin/keys', { params: { header, query: { limit: pageRows, cursor } }, signal })),
+  });
 }
 
 export function useTeams() {
-  const { header } = useOrg();
-  return ask.useQuery('get', '/api/v1/admin/teams', { params: { header, query: { limit: most } } });
+  const { org_id, header } = useOrg();
+  return useQuery({
+    queryKey: ['get', '/api/v1/admin/teams', org_id],
+    queryFn: ({ signal }) => everyPage((cursor) => api.GET('/api/v1/admin/teams', { params: { header, query: { limit: pageRows, cursor } }, signal })),
+  });
+}
+
+/** The orgs that who is signed in may see. */
+export function useOrgs() {
+  return useQuery({
+    queryKey: ['get', '/api/v1/admin/orgs', 'all'],
+    queryFn: ({ signal }) => everyPage((cursor) => api.GET('/api/v1/admin/orgs', { params: { query: { limit: pageRows, cursor } }, signal })),
+  });
 }
 
 /** Names of keys and teams by id; an id without a name stays an id. */

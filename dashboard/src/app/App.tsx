@@ -1,8 +1,9 @@
 import { Button, Center, Loader, Stack, Text } from '@mantine/core';
 import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { Redirect, Route, Router, Switch } from 'wouter';
-import { ask, explain } from '../api/client';
+import { explain } from '../api/client';
 import { useLiveOf } from '../api/live';
+import { useOrgs } from '../api/names';
 import { Boundary } from '../parts/Boundary';
 import { Fault, Loading } from '../parts/Page';
 import { type Org, type Seat, SeatContext, type Session, may, useSession } from './session';
@@ -47,7 +48,7 @@ const oldest = (orgs: Org[]): Org | null => orgs.reduce<Org | null>((first, o) =
 
 function Seated({ session }: { session: Session }) {
   const [chosen, setChosen] = useState(() => new URLSearchParams(window.location.search).get('org') ?? localStorage.getItem(remembered));
-  const list = ask.useQuery('get', '/api/v1/admin/orgs', { params: { query: { limit: '1000' } } });
+  const list = useOrgs();
   const orgs = useMemo<Org[]>(() => list.data?.data ?? [], [list.data]);
   const seat = useMemo<Seat>(() => ({
     session,

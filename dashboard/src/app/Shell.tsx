@@ -26,7 +26,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <LiveMark />
             {seat.session.org_id === null
               ? seat.orgs.length > 0 && (
-                <Select aria-label="Org" size="xs" w={{ base: 130, xs: 190 }} searchable value={seat.org?.org_id ?? null} onChange={(id) => id && seat.choose(id)}
+                <Select aria-label="Org" size="xs" w={{ base: 130, xs: 190 }} searchable limit={200} value={seat.org?.org_id ?? null} onChange={(id) => id && seat.choose(id)}
                   data={seat.orgs.map((o) => ({ value: o.org_id, label: o.name }))} nothingFoundMessage="No such org" />
               )
               : <Text size="sm" fw={600} className="ellipsis" maw={160}>{seat.org?.name ?? seat.session.org_id}</Text>}

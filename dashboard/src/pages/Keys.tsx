@@ -69,7 +69,7 @@ export default function Keys() {
       <Card flush>
         <div style={{ padding: 12 }}><TextInput size="xs" maw={280} aria-label="Find a key" placeholder="Name or id" leftSection={<IconSearch size={15} />} value={address.get('key') ?? ''} onChange={(e) => address.set({ key: e.currentTarget.value })} /></div>
         <Answer of={keys}>
-          {(page) => <Figures name="Keys" rows={page.data.filter((k) => !search || k.name.toLowerCase().includes(search) || k.key_id.includes(search))} columns={columns as never} id={(k) => k.key_id}
+          {(page) => <Figures name="Keys" rows={page.data.filter((k) => !search || k.name.toLowerCase().includes(search) || k.key_id.includes(search))} more={page.more} columns={columns as never} id={(k) => k.key_id}
             empty={<Empty title={search ? 'No such key' : 'No keys yet'}>{!search && may('change') && 'Make one; its secret is shown once.'}</Empty>} />}
         </Answer>
       </Card>

@@ -3,6 +3,7 @@ import { IconPlus } from '@tabler/icons-react';
 import { createColumnHelper } from '@tanstack/react-table';
 import { type FormEvent, useState } from 'react';
 import { ask, refresh, type Schemas } from '../api/client';
+import { useOrgs } from '../api/names';
 import { useSeat } from '../app/session';
 import { usd } from '../money';
 import { changesOf } from '../parts/changes';
@@ -18,7 +19,7 @@ const capital = (word: string) => word[0]!.toUpperCase() + word.slice(1);
 
 export default function Orgs() {
   const seat = useSeat();
-  const list = ask.useQuery('get', '/api/v1/admin/orgs', { params: { query: { limit: '1000' } } });
+  const list = useOrgs();
   const tierList = ask.useQuery('get', '/api/v1/admin/tiers', {});
   const [editing, setEditing] = useState<Org | 'new' | null>(null);
   const columns = [
@@ -35,7 +36,7 @@ export default function Orgs() {
   ];
   return (
     <Page about="Tenants. None sees, spends or changes what belongs to another." actions={<Button size="xs" leftSection={<IconPlus size={16} />} onClick={() => setEditing('new')}>New org</Button>}>
-      <Card flush><Answer of={list}>{(page) => <Figures name="Orgs" rows={page.data} columns={columns as never} id={(o) => o.org_id} empty={<Empty title="No orgs yet" />} />}</Answer></Card>
+      <Card flush><Answer of={list}>{(page) => <Figures name="Orgs" rows={page.data} more={page.more} columns={columns as never} id={(o) => o.org_id} empty={<Empty title="No orgs yet" />} />}</Answer></Card>
       <Card title="Tiers" aside={<Text size="sm" c="dimmed">What holds where an org's policy says nothing</Text>}>
         <Answer of={tierList} rows={2}>
           {(page) => (

@@ -38,7 +38,7 @@ export default function Teams() {
   ], [names, may]);
   return (
     <Page about="Parts of the org with limits of their own, over all their keys." actions={may('change') && <Button size="xs" leftSection={<IconPlus size={16} />} onClick={() => setEditing('new')}>New team</Button>}>
-      <Card flush><Answer of={teams}>{(page) => <Figures name="Teams" rows={page.data} columns={columns as never} id={(t) => t.team_id} empty={<Empty title="No teams yet">A team bounds what its keys spend together.</Empty>} />}</Answer></Card>
+      <Card flush><Answer of={teams}>{(page) => <Figures name="Teams" rows={page.data} more={page.more} columns={columns as never} id={(t) => t.team_id} empty={<Empty title="No teams yet">A team bounds what its keys spend together.</Empty>} />}</Answer></Card>
       {editing && <TeamForm of={editing === 'new' ? null : editing} close={() => setEditing(null)} />}
     </Page>
   );

@@ -1,7 +1,8 @@
-import { Table } from '@mantine/core';
+import { Button, Group, Table, Text } from '@mantine/core';
 import { IconArrowDown, IconArrowUp, IconSelector } from '@tabler/icons-react';
 import { type ColumnDef, getCoreRowModel, getSortedRowModel, type OnChangeFn, type RowData, type SortingState, useReactTable, type VisibilityState } from '@tanstack/react-table';
 import { type ReactNode, useMemo, useState } from 'react';
+import { count } from '../numbers';
 
 declare module '@tanstack/react-table' {
   interface ColumnMeta<TData extends RowData, TValue> { num?: boolean; wrap?: boolean; of?: TData; is?: TValue }
@@ -20,14 +21,20 @@ interface Props<T> {
   onSorting?: OnChangeFn<SortingState>;
   arrived?: ReadonlySet<string>;
   hidden?: VisibilityState;
+  /** The list goes on where it was cut. */
+  more?: boolean;
 }
+
+/** Rows drawn at once: thousands would hold the browser up for seconds. */
+const drawnRows = 500;
 
 // Called, not mounted: a column that is made anew with each answer must not close a menu that is open in one of its cells.
 const drawn = <C,>(what: ReactNode | ((context: C) => ReactNode), context: C): ReactNode => (typeof what === 'function' ? what(context) : what);
 
 /** A table that can be sorted by its heads and walked by keyboard; wider than the screen it scrolls by itself. */
-export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, sorting, onSorting, arrived, hidden }: Props<T>) {
+export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, sorting, onSorting, arrived, hidden, more }: Props<T>) {
   const [own, setOwn] = useState<SortingState>([]);
+  const [most, setMost] = useState(drawnRows);
   // The table keeps what a column once computed of a row. Other columns, such as those that have learnt names meanwhile, need rows that it does not know.
   const data = useMemo(() => [...rows], [rows, columns]);
   const table = useReactTable<T>({
@@ -63,7 +70,7 @@ export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, so
           ))}
         </Table.Thead>
         <Table.Tbody>
-          {table.getRowModel().rows.map((row) => (
+          {table.getRowModel().rows.slice(0, most).map((row) => (
             <Table.Tr key={row.id} data-clickable={open ? true : undefined} className={arrived?.has(row.id) ? 'arrived' : undefined} tabIndex={open ? 0 : undefined}
               aria-label={open ? openLabel?.(row.original) : undefined} onClick={open && (() => open(row.original))}
               onKeyDown={open && ((e) => { if (e.key === 'Enter' && e.target === e.currentTarget) open(row.original); })}>
@@ -72,6 +79,12 @@ export function Figures<T>({ name, rows, columns, id, open, openLabel, empty, so
           ))}
         </Table.Tbody>
       </Table>
+      {(rows.length > most || more) && (
+        <Group gap="xs" p="sm" px="md">
+          <Text size="xs" c="dimmed" role="status">{count(Math.min(most, rows.length))} of {count(rows.length)}{more && ' that were read; there are more'}</Text>
+          {rows.length > most && <Button size="compact-xs" variant="default" onClick={() => setMost(most + drawnRows)}>Show more</Button>}
+        </Group>
+      )}
     </div>
   );
 }

@@ -10,6 +10,7 @@ type Spend = Schemas['LiveSpend'];
 class Live {
   state: LiveState = 'off';
   spend: Spend | null = null;
+  spendAt = 0;
   last: Entry | null = null;
   requests = 0;
   #source: EventSource | null = null;
@@ -42,6 +43,7 @@ class Live {
     });
     source.addEventListener('spend', (event) => {
       this.spend = JSON.parse(event.data as string) as Spend;
+      this.spendAt = Date.now();
       this.#tell();
     });
     source.addEventListener('resync', () => void refresh('/'));
@@ -55,7 +57,7 @@ class Live {
 
   read = () => this.#snapshot;
 
-  #shot() { return { state: this.state, spend: this.spend, last: this.last, requests: this.requests }; }
+  #shot() { return { state: this.state, spend: this.spend, spendAt: this.spendAt, last: this.last, requests: this.requests }; }
 
   #tell(state = this.state) {
     this.state = state;

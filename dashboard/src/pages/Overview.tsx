@@ -31,7 +31,7 @@ export default function Overview() {
         <Answer of={overview} rows={8}>
           {(view) => (
             <>
-              <Spend view={view} />
+              <Spend view={view} at={overview.dataUpdatedAt} />
               <Counts view={view} />
               <div className="two">
                 <LastDay />
@@ -47,9 +47,8 @@ export default function Overview() {
 }
 
 /** Spend against budget; the live stream is ahead of the answer that is asked for. */
-function Spend({ view }: { view: View }) {
-  const { spend, state } = useLive();
-  const fresh = ahead(view, spend, state);
+function Spend({ view, at }: { view: View; at: number }) {
+  const fresh = ahead(view, at, useLive());
   const reset = view.today.source === 'counters' ? (view.drift?.reset ?? 0) : 0;
   return (
     <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">

@@ -14,16 +14,21 @@ test('a budget that ends says when', () => {
 test.each([[0, 'low'], [1.9, 'low'], [2, 'medium'], [-7.7, 'medium'], [10, 'medium'], [10.1, 'high'], [-100, 'high']])('drift of %s %% is %s', (pct, level) => expect(driftLevel(pct)).toBe(level));
 
 const view = { org_id: 'a', today: { source: 'counters', from: '2026-03-17T00:00:00Z' } } as Parameters<typeof ahead>[0];
-const spend = { org_id: 'a', date: '2026-03-17', daily_spend: 7 } as Parameters<typeof ahead>[1] & object;
+const spend = { org_id: 'a', date: '2026-03-17', daily_spend: 7 } as NonNullable<Parameters<typeof ahead>[2]['spend']>;
 
 test('the live figure is shown only where it is ahead of the answer', () => {
-  expect(ahead(view, spend, 'open')).toBe(spend);
-  expect(ahead(view, null, 'open')).toBeNull();
-  expect(ahead(view, spend, 'waiting')).toBeNull();
-  expect(ahead(view, spend, 'off')).toBeNull();
-  expect(ahead({ ...view, org_id: 'b' }, spend, 'open')).toBeNull();
-  expect(ahead(view, { ...spend, date: '2026-03-16' }, 'open')).toBeNull();
-  expect(ahead({ ...view, today: { ...view.today, source: 'ledger' } }, spend, 'open')).toBeNull();
+  const live = { spend, spendAt: 2000, state: 'open' } as const;
+  expect(ahead(view, 1000, live)).toBe(spend);
+  expect(ahead(view, 1000, { ...live, spend: null })).toBeNull();
+  expect(ahead(view, 1000, { ...live, state: 'waiting' })).toBeNull();
+  expect(ahead(view, 1000, { ...live, state: 'off' })).toBeNull();
+  expect(ahead({ ...view, org_id: 'b' }, 1000, live)).toBeNull();
+  expect(ahead(view, 1000, { ...live, spend: { ...spend, date: '2026-03-16' } })).toBeNull();
+  expect(ahead({ ...view, today: { ...view.today, source: 'ledger' } }, 1000, live)).toBeNull();
+});
+
+test('an answer that came after the stream’s last word is not covered by it, so a stream that stalls without an end holds no figure back', () => {
+  expect(ahead(view, 3000, { spend, spendAt: 2000, state: 'open' })).toBeNull();
 });
 
 test('a reset is named beside the figures that it parts', () => {

@@ -16,9 +16,14 @@ export function ending({ spent, held, budget, forecast, endsAt, at, period }: Fa
 
 type View = Pick<Schemas['Overview'], 'org_id' | 'today'>;
 
-/** The live stream's figures where they are ahead of the answer that was asked for: of the same org and day, while the stream runs and the counters, of which it tells, answer. */
-export function ahead(view: View, spend: Schemas['LiveSpend'] | null, state: LiveState): Schemas['LiveSpend'] | null {
-  return spend !== null && state === 'open' && view.today.source === 'counters' && spend.org_id === view.org_id && spend.date === view.today.from.slice(0, 10) ? spend : null;
+interface Told { spend: Schemas['LiveSpend'] | null; spendAt: number; state: LiveState }
+
+/**
+ * The live stream's figures where they are ahead of the answer that was asked for: come later (milliseconds of this browser's clock), of the same org and day,
+ * while the stream runs and the counters, of which it tells, answer.
+ */
+export function ahead(view: View, viewAt: number, { spend, spendAt, state }: Told): Schemas['LiveSpend'] | null {
+  return spend !== null && spendAt >= viewAt && state === 'open' && view.today.source === 'counters' && spend.org_id === view.org_id && spend.date === view.today.from.slice(0, 10) ? spend : null;
 }
 
 /** Today's spend by the live counters and by the ledger, and what a reset took off the former. */

@@ -19,12 +19,12 @@ static class OverviewEndpoints
     }
 
     static async Task<Ok<Overview>> GetAsync(
-        AdminCall call, Catalogue catalogue, ICounterStore counters, LedgerReads reads, CounterResets resets, GatewayFigures figures, IServiceProvider services, CancellationToken ct)
+        AdminCall call, Catalogue catalogue, LiveSums sums, LedgerReads reads, GatewayFigures figures, IServiceProvider services, CancellationToken ct)
     {
         var org = call.NamedOrg is null ? null : (await call.OrgAsync(ct)).Id;
         var policy = org is null ? null : await catalogue.PolicyAsync(org, ct);
         var booked = await BookedAsync(await reads.CaughtUpAsync(ct), org, call, ct);
-        var live = await LiveAsync(counters, catalogue, resets, org, call.Today, ct);
+        var live = await sums.ReadAsync(org, call.Today, ct);
         var source = live is null || org is null ? "ledger" : "counters";
         var (day, month) = (call.Today, new DateOnly(call.Today.Year, call.Today.Month, 1));
         var daySpent = source == "counters" ? live!.Day : booked?.Day ?? default;
@@ -65,32 +65,6 @@ static class OverviewEndpoints
             return new Booked(day.Cost, month.Cost, hour.Cost, (await SumAsync(call.Now.AddHours(-24))).Cost, day.Requests, hour.Requests);
         }
         catch (LedgerUnavailableException)
-        {
-            return null;
-        }
-    }
-
-    /// <param name="Reset">What resets in force took off the day.</param>
-    sealed record Live(NanoUsd Day, NanoUsd DayHeld, NanoUsd Month, NanoUsd MonthHeld, NanoUsd Reset);
-
-    static async Task<Live?> LiveAsync(ICounterStore counters, Catalogue catalogue, CounterResets resets, string? org, DateOnly today, CancellationToken ct)
-    {
-        try
-        {
-            var sum = new Live(default, default, default, default, default);
-            await foreach (var one in ReconcileEndpoints.OrgsAsync(org, catalogue, ct))
-            {
-                foreach (var cell in (await counters.SnapshotAsync(one, today, ct)).Where(static c => c.Kind == NodeKind.Org))
-                {
-                    sum = cell.Period == PeriodKind.Day
-                        ? sum with { Day = sum.Day + cell.Spent, DayHeld = sum.DayHeld + cell.Held }
-                        : sum with { Month = sum.Month + cell.Spent, MonthHeld = sum.MonthHeld + cell.Held };
-                }
-                sum = sum with { Reset = sum.Reset + await ReconcileEndpoints.ResetAsync(one, today, resets, ct) };
-            }
-            return sum;
-        }
-        catch (CounterStoreUnavailableException)
         {
             return null;
         }
@@ -137,5 +111,5 @@ static class OverviewEndpoints
     }
 
     // A reset in force is no drift: it was asked for.
-    static DriftOverview DriftOf(Live live, NanoUsd booked) => new(ReconcileEndpoints.Drift(live.Day + live.Reset, booked), live.Day + live.Reset, booked, live.Reset);
+    static DriftOverview DriftOf(LiveSum live, NanoUsd booked) => new(ReconcileEndpoints.Drift(live.Day + live.Reset, booked), live.Day + live.Reset, booked, live.Reset);
 }

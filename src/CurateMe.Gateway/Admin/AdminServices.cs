@@ -29,6 +29,7 @@ static class AdminServices
         services.AddHostedService(static s => s.GetRequiredService<LiveFeed>());
         services.AddSingleton<Bootstrap>();
         services.AddSingleton<GatewayFigures>();
+        services.AddSingleton<LiveSums>();
         services.AddSingleton<ErrorBook>();
         services.AddSingleton(static s => new LedgerReads(s.GetRequiredService<IUsageLedger>(), s.GetRequiredService<TimeProvider>(), s.GetService<Recorder>()));
         services.AddAlerts();

@@ -147,7 +147,6 @@ static class GatewayApp
         services.AddProviderKeys(settings.MasterKey ?? (settings.Shared is null ? MasterKey.FromFile(settings.DataDirectory) : MasterKey.None), settings.Providers.Select(static p => p.Name));
         services.AddSingleton(settings.Idempotency);
         services.AddSingleton<DaySpend>();
-        services.AddSingleton<LiveSums>();
         services.AddSingleton<UnmadeClaims>();
         services.AddHostedService(s => s.GetRequiredService<UnmadeClaims>());
         services.AddSingleton<IdempotentCalls>();
